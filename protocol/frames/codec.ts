@@ -3,7 +3,9 @@ import { errors, hasErrorFrame, ProtocolError, type SubscriptionFailure } from '
 import { ownField, isJsonObject, type JsonObject, parseJsonObject } from '../json/json.ts';
 import { isTooDeep, textOfField } from '../json/json-text.ts';
 import { type ClientMessage, PUSHER_PREFIX, type ServerEvent, serverEvents } from './messages.ts';
+import { positionText, type Position } from '../position.ts';
 import { type Member, rosterJson } from '../presence.ts';
+import { type GapReason, parseResume } from '../resume.ts';
 
 // --- from the client ---------------------------------------------------------
 
@@ -30,6 +32,7 @@ function subscribe(message: JsonObject): ClientMessage {
     channel: required(text(ownField(data, 'channel'))),
     auth: text(ownField(data, 'auth')),
     channelData: text(ownField(data, 'channel_data')),
+    resume: parseResume(ownField(data, 'resume')),
   };
 }
 
@@ -141,6 +144,14 @@ function event(name: string, dataJson: string, channel: string, userId?: string)
   return `{"event":${JSON.stringify(name)},"data":${dataJson},"channel":${JSON.stringify(channel)}${end}`;
 }
 
+/** 13.7 — the same frame with its position. */
+const withPosition = (payload: string, position: Position): string =>
+  `${payload.slice(0, -1)},"position":"${positionText(position)}"}`;
+
+/** 13.6 */
+const gap = (channel: string, reason: GapReason, missing?: number): string =>
+  wrapped(serverEvents.gap, { reason, missing }, channel);
+
 /** 1 — the text of every frame that the server sends. */
 export const encode = {
   connectionEstablished,
@@ -159,4 +170,6 @@ export const encode = {
   signinSuccess: (userData: string): string => wrapped(serverEvents.signinSuccess, { user_data: userData }),
   watchlistEvents,
   event,
+  withPosition,
+  gap,
 } as const;

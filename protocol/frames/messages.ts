@@ -1,3 +1,5 @@
+import type { ResumeRequest } from '../resume.ts';
+
 /** 1 — the messages of a client, decoded. */
 export type ClientMessage =
   | {
@@ -6,6 +8,8 @@ export type ClientMessage =
       readonly auth?: string | undefined;
       /** The raw text: the signature covers its bytes (7.2). */
       readonly channelData?: string | undefined;
+      /** 13.7 — `undefined`: the client does not ask for positions. */
+      readonly resume?: ResumeRequest | undefined;
     }
   | { readonly kind: 'unsubscribe'; readonly channel: string }
   | { readonly kind: 'signin'; readonly auth: string; readonly userData: string }
@@ -34,6 +38,7 @@ export const serverEvents = {
   memberAdded: 'pusher_internal:member_added',
   memberRemoved: 'pusher_internal:member_removed',
   watchlistEvents: 'pusher_internal:watchlist_events',
+  gap: 'wavehall:gap',
 } as const;
 
 export type ServerEvent = (typeof serverEvents)[keyof typeof serverEvents];

@@ -93,7 +93,7 @@ export const APP_OPTIONS = {
     'history_size',
     integer(0, MAX_HISTORY_SIZE),
     50,
-    `Events kept per channel for nodes that missed them, at most ${MAX_HISTORY_SIZE}; 0: none.`,
+    `Events kept per channel for nodes and tabs that missed them, at most ${MAX_HISTORY_SIZE}; 0: none.`,
   ),
   historyTtlSeconds: appSetting(
     'WAVEHALL_HISTORY_TTL',
@@ -107,7 +107,7 @@ export const APP_OPTIONS = {
     'history_max_bytes',
     limit,
     33_554_432,
-    'Bytes in Redis for the histories of an app and the last events of its cache channels, which get half of them; 0: no limit.',
+    'Bytes for the histories of an app; over Redis one half is for the last events of its cache channels; 0: no limit.',
   ),
   historyRules: appSetting(
     'WAVEHALL_HISTORY_RULES',

@@ -16,6 +16,7 @@ import { CUTOVER_SETTINGS } from './cutover.ts';
 import { LISTEN_SETTINGS } from './listen.ts';
 import { RESTART_SETTINGS } from './laravel-cache.ts';
 import { REDIS_SETTINGS } from './redis.ts';
+import { RESUME_SETTINGS } from './resume.ts';
 import { WEBHOOK_SETTINGS } from './webhooks.ts';
 
 const proxies: SettingType<readonly string[]> = {
@@ -164,6 +165,7 @@ export const SERVER_SETTINGS = {
     10,
     'Seconds after which a client that reads nothing of what waits for it is disconnected.',
   ),
+  ...RESUME_SETTINGS,
   ...RESTART_SETTINGS,
   replayProtection: setting(
     'WAVEHALL_REPLAY_PROTECTION',

@@ -1,6 +1,5 @@
 import { StaticApps } from '../apps/static.ts';
 import type { Config } from '../config/index.ts';
-import type { App } from '../core/app.ts';
 import { FanOut } from '../core/channels/fan-out.ts';
 import { Hub } from '../core/channels/hub.ts';
 import { SubscriptionCounter } from '../core/channels/subscription-counter.ts';
@@ -10,6 +9,8 @@ import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
+import { Resume } from '../core/resume/resume.ts';
+import type { TabSettings } from '../core/resume/tabs.ts';
 import { Refusals } from '../core/refusals/refusals.ts';
 import { Traffic } from '../core/traffic/traffic.ts';
 import { Users } from '../core/users.ts';
@@ -28,7 +29,7 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger) {
   const heap = new HeapGuard(config.maxHeapPercent, logger);
   const shared = { stores, logger, clock, refusals, traffic };
   const channels = assembleChannels(config, shared);
-  const { liveness, ...clients } = assembleClients(config, { ...shared, ...channels });
+  const { liveness, tabs, ...clients } = assembleClients(config, { ...shared, ...channels });
   const { apps, hub, users, subscriptionCounter } = channels;
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
@@ -37,9 +38,11 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger) {
     users.tick();
     subscriptionCounter.tick();
     refusals.tick();
+    tabs.tick();
   };
   return {
     ...clients,
+    tabs,
     apps,
     hub,
     users,
@@ -60,7 +63,7 @@ interface SharedParts {
 }
 
 function assembleChannels(config: Config, { stores, logger, clock, refusals, traffic }: SharedParts) {
-  const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
+  const apps = new StaticApps(config.apps);
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const outbound = new Outbound(buffers, refusals);
   const fanOut = new FanOut({ outbound, latency: traffic.latency, live: traffic.live });
@@ -84,20 +87,28 @@ function assembleClients(
   const sockets = new SocketLimits(limits, parts.hub);
   const { errorDataAsString, unusedAppsHint } = config;
   const nodeEvents = new NodeEvents(stores.outbox);
+  const isHistoryPartial = config.cutover !== undefined;
+  const tabSettings = tabSettingsOf(config, isHistoryPartial);
+  const resume = new Resume({ ...stores, ...parts, tabSettings, isHistoryPartial });
   const gateway = new CoreGateway({
     ...stores,
     ...parts,
     nodeEvents,
+    resume,
     limits,
     sockets,
     errorDataAsString,
     unusedAppsHint,
   });
-  return { sockets, gateway, liveness };
+  return { sockets, gateway, liveness, tabs: resume.tabs };
 }
 
-/** A single node never misses events, so it keeps no history, only the cached events for new subscribers. */
-const withoutHistory = (app: App): App => ({ ...app, historySize: 0, historyRules: [] });
+const tabSettingsOf = (config: Config, isHistoryPartial: boolean): TabSettings => ({
+  keepMs: isHistoryPartial ? 0 : config.resumeSeconds * 1000,
+  afterCut: config.resumeAfterCut,
+  bytes: config.resumeMaxBytes,
+  tabsPerAddress: config.resumeTabsPerAddress,
+});
 
 const livenessLimits = (config: Config): LivenessLimits => ({
   pongTimeoutMs: config.pongTimeoutSeconds * 1000,

@@ -13,7 +13,7 @@ import { isLoop, LOOP_STATUS } from '../cutover/proxy/forwarded.ts';
 import { mayProxy, proxyRequest } from '../cutover/proxy/http-proxy.ts';
 import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
-import { appKeyIn } from '../transports/app-key.ts';
+import { appKeyIn } from '../transports/client-path.ts';
 import type { WebSocketTransport } from '../transports/websocket.ts';
 import { onTunnel, onWebSocketUpgrade } from './entrances/upgrades.ts';
 

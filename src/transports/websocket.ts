@@ -10,7 +10,7 @@ import type { Refusals } from '../core/refusals/refusals.ts';
 import type { StopReason } from '../core/client/reading.ts';
 import { pathOf, splitTarget } from '../core/util/http-text.ts';
 import { unmappedAddress } from '../core/util/ip-address.ts';
-import { appKeyIn, protocolIn } from './app-key.ts';
+import { clientPathIn, INVALID_TAB, protocolIn } from './client-path.ts';
 import { isSecure, type Peer, type PeerReader } from './peer.ts';
 import { coalesceSmallChunks } from './coalesce-chunks.ts';
 import { LargestFrame } from './largest-frame.ts';
@@ -144,7 +144,7 @@ class ServerWebSocket extends WebSocket implements Socket {
       case 'ping':
       case 'pong':
         if (event === 'ping') this.#answerPing(args[0] as Buffer);
-        this.#session?.alive();
+        this.#session?.alive(event === 'pong' ? receiptIn(args[0] as Buffer) : undefined);
         this.#context.timeSlice.afterMessage(this);
         break;
       case 'close':
@@ -157,6 +157,11 @@ class ServerWebSocket extends WebSocket implements Socket {
       // Other events have no listener.
     }
     return true;
+  }
+
+  /** A ping without a receipt has no payload. */
+  override ping(receipt?: number): void {
+    super.ping(receipt === undefined ? undefined : String(receipt));
   }
 
   /** Answers at once, or, once everything before is flushed, the newest ping alone: pongs do not pile up (SPEC 2.9). */
@@ -192,6 +197,10 @@ class ServerWebSocket extends WebSocket implements Socket {
     this.#session?.closed(code);
   }
 }
+
+/** Number that a pong repeats (SPEC 13.3). */
+const receiptIn = (payload: Buffer): number | undefined =>
+  payload.length > 0 && payload.length <= 15 ? Number(payload.toString('latin1')) : undefined;
 
 export interface WebSocketTransportOptions {
   readonly gateway: Gateway;
@@ -253,8 +262,10 @@ export class WebSocketTransport {
   /** Answers one upgrade. `context`: changes of a front door, for this upgrade alone. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer, context?: UpgradeContext): void {
     const [path, query] = splitTarget(request.url);
-    const appKey = appKeyIn(path, this.#options.prefix);
-    if (appKey === undefined) return this.#refuse(network, request, '404 Not Found', 'Not found.');
+    const client = clientPathIn(path, this.#options.prefix);
+    if (client === undefined) return this.#refuse(network, request, '404 Not Found', 'Not found.');
+    if (client === INVALID_TAB)
+      return this.#refuse(network, request, '400 Bad Request', 'The tab id is not valid.');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
       return this.#refuse(network, request, '426 Upgrade Required', 'Upgrade required.');
     }
@@ -266,7 +277,7 @@ export class WebSocketTransport {
     this.#corkUntilNextIteration(network);
     this.#server.handleUpgrade(request, network, head, (socket) => {
       socket.attach(request.socket, this.#options.peers.forwardedPeer(request), this.#context);
-      const handshake = { appKey, protocol: protocolIn(query), origin: request.headers.origin };
+      const handshake = { ...client, protocol: protocolIn(query), origin: request.headers.origin };
       socket.startSession(gateway.opened(socket, handshake));
     });
   }

@@ -5,10 +5,12 @@ import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
+import { historyContract } from './history.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
 import { replayGuardContract } from './replay-guard.ts';
 import { stateContract } from './state.ts';
+import { tabStoreContract } from './tab-store.ts';
 
 const memory: Implementation = {
   open: () => openMemoryStores(undefined, 5),
@@ -30,5 +32,7 @@ for (const contract of [
   pingContract,
   replayGuardContract,
   stateContract,
+  historyContract,
+  tabStoreContract,
 ])
   contract(memory);

@@ -6,10 +6,12 @@ import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
+import { historyContract } from './history.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
 import { replayGuardContract } from './replay-guard.ts';
 import { stateContract } from './state.ts';
+import { tabStoreContract } from './tab-store.ts';
 
 let redis: TestRedis;
 let opened = 0;
@@ -30,6 +32,8 @@ for (const contract of [
   pingContract,
   replayGuardContract,
   stateContract,
+  historyContract,
+  tabStoreContract,
 ])
   contract(implementation);
 

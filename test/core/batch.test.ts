@@ -7,6 +7,7 @@ const wire = lineEncoder();
 const textOf = ({ chunks }: { readonly chunks: readonly Buffer[] }): string[] =>
   chunks.flatMap((chunk) => wire.payloads(chunk));
 const numbered = (...events: ChannelEvent[]): Batch => new Batch(events, 10 + events.length - 1);
+const client = (socketId: string) => ({ socketId, earlierSocketIds: [] });
 const event = (payload: string, more: Partial<ChannelEvent> = {}): ChannelEvent => ({ payload, ...more });
 
 describe('the events of one fan-out', () => {
@@ -22,34 +23,34 @@ describe('the events of one fan-out', () => {
     expect(batch.forAll(ours)).toBe(share);
     expect(share.chunks.map(String)).toEqual(['a\nb\n']);
     expect(batch.forAll(other).chunks.map(String)).toEqual(['~a\n~b\n']);
-    batch.forOne(ours, 'x', 10, false);
+    batch.forOne(ours, client('x'), 10, false);
     expect(ours.encoded).toEqual(['a', 'b']);
     expect(other.encoded).toEqual(['a', 'b']);
   });
 
   test('3.13 leaves an event out for its own publisher only', () => {
     const batch = numbered(event('a'), event('b', { except: '1.1' }), event('c', { except: '2.2' }));
-    expect(batch.differsFor('1.1', false)).toBe(true);
-    expect(batch.differsFor('3.3', false)).toBe(false);
-    expect(textOf(batch.forOne(wire, '1.1', 0, false))).toEqual(['a', 'c']);
-    expect(textOf(batch.forOne(wire, '2.2', 0, false))).toEqual(['a', 'b']);
-    expect(textOf(batch.forOne(wire, '3.3', 0, false))).toEqual(['a', 'b', 'c']);
+    expect(batch.differsFor(client('1.1'), false)).toBe(true);
+    expect(batch.differsFor(client('3.3'), false)).toBe(false);
+    expect(textOf(batch.forOne(wire, client('1.1'), 0, false))).toEqual(['a', 'c']);
+    expect(textOf(batch.forOne(wire, client('2.2'), 0, false))).toEqual(['a', 'b']);
+    expect(textOf(batch.forOne(wire, client('3.3'), 0, false))).toEqual(['a', 'b', 'c']);
   });
 
   test('5.3 skips best-effort events for a slow socket, and no others', () => {
     const batch = numbered(event('a'), event('b', { bestEffort: true }), event('c'));
-    expect(batch.differsFor('1.1', true)).toBe(true);
-    expect(batch.differsFor('1.1', false)).toBe(false);
-    expect(numbered(event('a')).differsFor('1.1', true)).toBe(false);
-    expect(textOf(batch.forOne(wire, '1.1', 0, true))).toEqual(['a', 'c']);
+    expect(batch.differsFor(client('1.1'), true)).toBe(true);
+    expect(batch.differsFor(client('1.1'), false)).toBe(false);
+    expect(numbered(event('a')).differsFor(client('1.1'), true)).toBe(false);
+    expect(textOf(batch.forOne(wire, client('1.1'), 0, true))).toEqual(['a', 'c']);
   });
 
   test('3.4 gives a subscriber nothing that was published before its subscription', () => {
     const batch = new Batch([event('a'), event('b'), event('c')], 12);
-    expect(textOf(batch.forOne(wire, '1.1', 9, false))).toEqual(['a', 'b', 'c']);
-    expect(textOf(batch.forOne(wire, '1.1', 10, false))).toEqual(['b', 'c']);
-    expect(textOf(batch.forOne(wire, '1.1', 11, false))).toEqual(['c']);
-    expect(textOf(batch.forOne(wire, '1.1', 12, false))).toEqual([]);
+    expect(textOf(batch.forOne(wire, client('1.1'), 9, false))).toEqual(['a', 'b', 'c']);
+    expect(textOf(batch.forOne(wire, client('1.1'), 10, false))).toEqual(['b', 'c']);
+    expect(textOf(batch.forOne(wire, client('1.1'), 11, false))).toEqual(['c']);
+    expect(textOf(batch.forOne(wire, client('1.1'), 12, false))).toEqual([]);
   });
 
   test('3.13 joins events up to 64 KiB, and never cuts or loses one', () => {

@@ -21,6 +21,8 @@ import { Traffic } from '../../src/core/traffic/traffic.ts';
 import { Users } from '../../src/core/users.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
 import type { StopReason } from '../../src/core/client/reading.ts';
+import { Resume } from '../../src/core/resume/resume.ts';
+import type { TabSettings } from '../../src/core/resume/tabs.ts';
 import { Refusals } from '../../src/core/refusals/refusals.ts';
 import { NodeEvents } from '../../src/core/webhooks/node-events.ts';
 
@@ -30,6 +32,7 @@ export interface Frame {
   readonly data: unknown;
   readonly channel?: string;
   readonly user_id?: string;
+  readonly position?: string;
 }
 
 /** An encoder whose bytes can be read back: one line per payload. */
@@ -73,6 +76,8 @@ export class FakeSocket implements Socket {
   closed: { readonly code: number; readonly reason: string } | undefined;
   terminated = false;
   pings = 0;
+  /** Receipts that were asked for (SPEC 13.3). */
+  readonly receipts: number[] = [];
   /** The reasons not to read, as bits. */
   stopReasons = 0;
 
@@ -115,8 +120,9 @@ export class FakeSocket implements Socket {
     this.terminated = true;
   }
 
-  ping(): void {
+  ping(receipt?: number): void {
     this.pings += 1;
+    if (receipt !== undefined) this.receipts.push(receipt);
   }
 
   get readingStopped(): boolean {
@@ -205,6 +211,8 @@ export interface TestCoreOptions {
   readonly liveness?: Partial<LivenessLimits>;
   readonly admission?: Partial<AdmissionLimits>;
   readonly errorDataAsString?: boolean;
+  readonly tabs?: Partial<TabSettings>;
+  readonly isHistoryPartial?: boolean;
 }
 
 export interface ConnectOptions extends Partial<Handshake> {
@@ -239,8 +247,14 @@ export function openCore(options: TestCoreOptions = {}) {
     Object.fromEntries(
       [...(refusals.metrics[0]?.values() ?? [])].map(([[reason = ''], total]) => [reason, total]),
     );
+  const resume = new Resume({
+    ...{ ...stores, hub, outbound, logger, clock: clock.read },
+    tabSettings: { keepMs: 120_000, afterCut: 'receipt', bytes: 0, tabsPerAddress: 0, ...options.tabs },
+    isHistoryPartial: options.isHistoryPartial ?? false,
+  });
   const gateway = new CoreGateway({
     ...stores,
+    resume,
     outbound,
     refusals,
     traffic,
@@ -290,6 +304,7 @@ export function openCore(options: TestCoreOptions = {}) {
     subscriptionCounter,
     liveness,
     gateway,
+    tabs: resume.tabs,
     refused,
     refusalLog,
     open,

@@ -109,7 +109,7 @@ describe('one mutex for each channel', () => {
     const site = openCore({
       stores: (memory) => {
         const stores = recording(calls)(memory);
-        return { ...stores, broker: withOverrides(stores.broker, { subscribe: () => gate.promise }) };
+        return { ...stores, broker: withOverrides(stores.broker, { subscribe: () => gate.promise.then(() => undefined) }) };
       },
     });
     const [first, second] = [await site.connect(), await site.connect()];
@@ -136,7 +136,7 @@ describe('one mutex for each channel', () => {
       stores: (memory) => ({
         ...memory,
         broker: withOverrides(memory.broker, {
-          subscribe: () => slowly('subscribe'),
+          subscribe: () => slowly('subscribe').then(() => undefined),
           unsubscribe: () => slowly('unsubscribe'),
         }),
       }),
@@ -160,7 +160,7 @@ describe('one mutex for each channel', () => {
       stores: (memory) => ({
         ...memory,
         broker: withOverrides(memory.broker, {
-          subscribe: ({ channel }) => (channel === 'slow' ? gate.promise : Promise.resolve()),
+          subscribe: ({ channel }) => (channel === 'slow' ? gate.promise.then(() => undefined) : Promise.resolve(undefined)),
         }),
       }),
     });

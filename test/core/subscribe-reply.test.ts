@@ -6,6 +6,7 @@ const news = (sign: '+' | '-', id: string): ChannelEvent => ({
   payload: `${sign}${id}`,
   memberChange: { id, joined: sign === '+' },
 });
+const client = (socketId: string) => ({ socketId, earlierSocketIds: [] });
 const events = (text: string): ChannelEvent[] =>
   text
     .split(' ')
@@ -38,10 +39,10 @@ describe('the events that a new subscriber still gets', () => {
   test('3.10 the cached event is not sent separately when it is among the held ones', () => {
     const held = [{ payload: 'one' }, { payload: 'own', except: '1.1' }];
     const remembered = (payload: string) => ({ payload, ttlSeconds: 1 });
-    expect(isQueuedEvent(held, remembered('one'), '1.1')).toBe(true);
-    expect(isQueuedEvent(held, remembered('own'), '1.1')).toBe(false);
-    expect(isQueuedEvent(held, remembered('own'), '2.2')).toBe(true);
-    expect(isQueuedEvent(held, remembered('kept'), '1.1')).toBe(false);
-    expect(isQueuedEvent(held, undefined, '1.1')).toBe(false);
+    expect(isQueuedEvent(held, remembered('one'), client('1.1'))).toBe(true);
+    expect(isQueuedEvent(held, remembered('own'), client('1.1'))).toBe(false);
+    expect(isQueuedEvent(held, remembered('own'), client('2.2'))).toBe(true);
+    expect(isQueuedEvent(held, remembered('kept'), client('1.1'))).toBe(false);
+    expect(isQueuedEvent(held, undefined, client('1.1'))).toBe(false);
   });
 });

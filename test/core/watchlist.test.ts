@@ -113,7 +113,7 @@ describe('the present state', () => {
       stores: (memory) => ({
         ...memory,
         broker: withOverrides(memory.broker, {
-          subscribe: (ref) => note('watch', ref),
+          subscribe: (ref) => note('watch', ref).then(() => undefined),
           unsubscribe: (ref) => note('unwatch', ref),
         }),
         membership: withOverrides(memory.membership, {

@@ -1,8 +1,16 @@
+import type { Position } from '#protocol';
 import type { ChannelEvent } from '../ports/events.ts';
 import type { FrameEncoder } from '../ports/transport.ts';
+import { payloadFor } from '../resume/positions.ts';
 
 /** Joins stay below this, so that one write never asks for one huge buffer. */
 export const JOIN_BYTES = 64 * 1024;
+
+/** A client, as far as events may exclude it. */
+export interface Excludable {
+  readonly socketId: string;
+  readonly earlierSocketIds: readonly string[];
+}
 
 /** The bytes for one socket: few buffers, shared by all sockets that get the same. */
 interface Share {
@@ -52,6 +60,11 @@ export class Batch {
     return this.#events.length;
   }
 
+  /** Position of the last event that has one. */
+  get position(): Position | undefined {
+    return this.#events.findLast(({ position }) => position !== undefined)?.position;
+  }
+
   /** True when an event excludes a socket. */
   get excludesSome(): boolean {
     return this.#excluded !== undefined;
@@ -67,20 +80,22 @@ export class Batch {
     return share;
   }
 
-  /** True when an event is left out for this socket. */
-  differsFor(socketId: string, slow: boolean): boolean {
-    return (slow && this.#someBestEffort) || (this.#excluded !== undefined && this.#excluded.has(socketId));
+  /** True when an event is left out for this client. */
+  differsFor(client: Excludable, slow: boolean): boolean {
+    return (
+      (slow && this.#someBestEffort) || (this.#excluded !== undefined && isAmong(this.#excluded, client))
+    );
   }
 
-  /** The share of one socket: events after number `upTo`, without its own, and without best-effort ones if it is slow. */
-  forOne(encoder: FrameEncoder, socketId: string, upTo: number, slow: boolean): OwnShare {
+  /** The share of one socket: events after number `upTo`, without those that exclude it, and without best-effort ones if it is slow. */
+  forOne(encoder: FrameEncoder, client: Excludable, upTo: number, slow: boolean): OwnShare {
     const all = this.#framesFor(encoder);
     const frames: Buffer[] = [];
     let excluded = 0;
     let skipped = 0;
     for (let at = Math.max(0, upTo - this.first + 1); at < all.length; at += 1) {
       const event = this.#events[at] as ChannelEvent;
-      if (event.except === socketId) excluded += 1;
+      if (isExcluded(event, client)) excluded += 1;
       else if (slow && event.bestEffort === true) skipped += 1;
       else {
         frames.push(all[at] as Buffer);
@@ -98,12 +113,19 @@ export class Batch {
   #framesFor(encoder: FrameEncoder): readonly Buffer[] {
     let frames = this.#frames.get(encoder);
     if (frames === undefined) {
-      frames = this.#events.map((event) => encoder.encode(event.payload));
+      frames = this.#events.map((event) => encoder.encode(payloadFor(event, encoder)));
       this.#frames.set(encoder, frames);
     }
     return frames;
   }
 }
+
+/** SPEC 3.13, 13.5: true when the event excluded this socket, or an earlier one of its tab. */
+export const isExcluded = ({ except }: ChannelEvent, { socketId, earlierSocketIds }: Excludable): boolean =>
+  except !== undefined && (except === socketId || earlierSocketIds.includes(except));
+
+const isAmong = (excluded: ReadonlySet<string>, { socketId, earlierSocketIds }: Excludable): boolean =>
+  excluded.has(socketId) || (earlierSocketIds.length > 0 && earlierSocketIds.some((id) => excluded.has(id)));
 
 const shareOf = (frames: readonly Buffer[]): Share => ({
   chunks: join(frames),

@@ -1,4 +1,4 @@
-import { Batch } from './batch.ts';
+import { Batch, isExcluded } from './batch.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { LocalChannel, Progress } from './local-channel.ts';
 import type { Outbound } from '../client/outbound.ts';
@@ -43,6 +43,7 @@ export class FanOut {
 
   push(channel: LocalChannel, event: ChannelEvent): void {
     channel.localSequence += 1;
+    if (event.position !== undefined) channel.newest = event.position;
     for (const subscription of channel.waiting) subscription.held?.push(event);
     channel.pendingBytes += Buffer.byteLength(event.payload);
     if (channel.sample !== undefined) noteSample(channel, event);
@@ -53,9 +54,9 @@ export class FanOut {
   release(channel: LocalChannel, subscription: Subscription): void {
     const { connection, held } = subscription;
     for (const event of held ?? []) {
-      if (event.except === connection.socketId) channel.traffic.omittedExcluded += 1;
+      if (isExcluded(event, connection)) channel.traffic.omittedExcluded += 1;
       else {
-        connection.send(event.payload);
+        connection.sendEvent(event);
         channel.traffic.deliveries += 1;
       }
     }
@@ -97,6 +98,7 @@ export class FanOut {
     batch.eachReach((event, sockets) => this.#live?.delivered(channel.ref, event, sockets));
     if (sinceMs !== undefined) this.#latency.delivered(sinceMs);
     channel.progress = undefined;
+    channel.reached = batch.position ?? channel.reached;
     if (channel.pending.length > 0) this.#mark(channel);
   }
 
@@ -155,8 +157,8 @@ function writeAll(
   let bytes = 0;
   for (let at = 0; at < count; at += 1) {
     const connection = connections[at] as Connection;
-    if (connection.socket.encoder !== encoder) {
-      encoder = connection.socket.encoder;
+    if (connection.encoder !== encoder) {
+      encoder = connection.encoder;
       ({ chunks, bytes: shareBytes } = batch.forAll(encoder));
     }
     for (const chunk of chunks) connection.write(chunk);
@@ -168,10 +170,10 @@ function writeAll(
 
 /** Writes to a subscriber for which an event of the batch may be left out. */
 function writeOwn(connection: Connection, batch: Batch, upTo: number, slow: boolean): void {
-  const { socket, socketId, traffic } = connection;
-  if (upTo < batch.first && !batch.differsFor(socketId, slow))
+  const { encoder, traffic } = connection;
+  if (upTo < batch.first && !batch.differsFor(connection, slow))
     return writeAll(traffic, [connection], 1, batch);
-  const { chunks, bytes, events, excluded, skipped } = batch.forOne(socket.encoder, socketId, upTo, slow);
+  const { chunks, bytes, events, excluded, skipped } = batch.forOne(encoder, connection, upTo, slow);
   for (const chunk of chunks) connection.write(chunk);
   countDeliveries(traffic, events, bytes);
   traffic.omittedExcluded += excluded;

@@ -1,4 +1,4 @@
-import type { Member } from '#protocol';
+import type { Member, Position } from '#protocol';
 import { type Connection, Subscription } from '../client/connection.ts';
 import { LocalChannel } from './local-channel.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
@@ -116,7 +116,7 @@ export class Hub {
     const channel = this.#channel({ app: connection.app.id, channel: name });
     return this.#underMutex(channel, async () => {
       if (check !== undefined) await check();
-      if (channel.subscribers === 0) await this.#broker.subscribe(channel.ref);
+      if (channel.subscribers === 0) await this.#begin(channel);
       const subscription = new Subscription(connection, channel.ref, member);
       connection.subscriptions.push(subscription);
       connection.subscriptionBytes += Buffer.byteLength(name);
@@ -173,7 +173,7 @@ export class Hub {
 
   /** Passes an event, from this node or another, on to the channel's subscribers here. Never throws. */
   deliver(ref: ChannelRef, event: ChannelEvent): void {
-    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    const channel = this.#known(ref);
     if (channel === undefined) return;
     if (this.#logger.debugging) this.#logger.debug('Broadcasting To', ref.channel, event.payload);
     this.#fanOut.push(channel, event);
@@ -181,19 +181,19 @@ export class Hub {
 
   /** Measures the time until this event is written to the channel's sockets here; without any, nothing is measured. */
   measureDelivery(ref: ChannelRef, sample: DeliverySample): void {
-    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    const channel = this.#known(ref);
     if (channel !== undefined) channel.sample = sample;
   }
 
   /** True when the channel's sockets here are so far behind that more events would only wait in memory. */
   hasBacklog(ref: ChannelRef): boolean {
-    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    const channel = this.#known(ref);
     return channel !== undefined && hasBacklog(channel);
   }
 
   /** Resolves when the channel is not behind any more; all callers share one promise. `undefined`: it is not behind. */
   caughtUp(ref: ChannelRef): Promise<void> | undefined {
-    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    const channel = this.#known(ref);
     if (channel === undefined || !hasBacklog(channel)) return undefined;
     return (channel.caughtUp ??= whenCaughtUp(channel));
   }
@@ -205,7 +205,29 @@ export class Hub {
       .filter(isPendingDelivery);
   }
 
+  /** Position up to which everything was written to a subscriber; `undefined`: it is not known. */
+  writtenPosition(subscription: Subscription): Position | undefined {
+    return this.#known(subscription.ref)?.writtenPosition(subscription);
+  }
+
+  /** Position after which the events come that are held for a subscriber; `undefined`: it is not known. */
+  startPosition(subscription: Subscription): Position | undefined {
+    return this.#known(subscription.ref)?.startPosition(subscription);
+  }
+
   // --- internal --------------------------------------------------------------------------------
+
+  #known({ app, channel }: ChannelRef): LocalChannel | undefined {
+    return this.#scopes.get(app)?.channels.get(channel);
+  }
+
+  async #begin(channel: LocalChannel): Promise<void> {
+    channel.newest = undefined;
+    channel.reached = undefined;
+    const newest = await this.#broker.subscribe(channel.ref);
+    // An event that arrived meanwhile is newer.
+    channel.newest ??= newest;
+  }
 
   async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {
     const { connection, member } = subscription;

@@ -1,4 +1,4 @@
-import { isReservedChannel, kindOf, type Member } from '#protocol';
+import { isReservedChannel, kindOf, type Member, type Position } from '#protocol';
 import type { Batch } from './batch.ts';
 import type { Subscription } from '../client/connection.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
@@ -27,6 +27,10 @@ export class LocalChannel {
   users: Map<string, number> | undefined;
   /** Number of the newest event that this node received for the channel. It differs between nodes and is never sent (see offset). */
   localSequence = 0;
+  /** Position of the newest event that this node received or that was published before it subscribed; `undefined`: not known. */
+  newest: Position | undefined;
+  /** Position up to which every subscriber has what it gets: where the last finished fan-out ended. */
+  reached: Position | undefined;
   /** Events that no fan-out has taken yet: the last `pending.length` numbers. */
   pending: ChannelEvent[] = [];
   pendingBytes = 0;
@@ -89,6 +93,20 @@ export class LocalChannel {
     last.index = index;
     const next = this.progress?.next ?? 0;
     if (index < next && this.live.length >= next) this.progress?.missedBySwap.push(last);
+  }
+
+  /** Position up to which everything was written to a subscriber; `undefined`: it waits, or it is not known. */
+  writtenPosition({ index, upTo }: Subscription): Position | undefined {
+    if (index === -1) return undefined;
+    if (upTo >= this.localSequence) return this.newest;
+    const batch = this.progress?.batch;
+    return (batch !== undefined && upTo >= batch.last ? batch.position : undefined) ?? this.reached;
+  }
+
+  /** Position after which the events come that are held for a subscriber; `undefined`: it is not known. */
+  startPosition({ held = [] }: Subscription): Position | undefined {
+    const first = held.find(({ position }) => position !== undefined)?.position;
+    return first === undefined ? this.newest : { ...first, offset: first.offset - 1 };
   }
 
   /** True when this is the first socket of that user here. */

@@ -14,6 +14,7 @@ import type { Refusals } from '../refusals/refusals.ts';
 import type { AppTraffic } from '../traffic/app-traffic.ts';
 import { causeOfClose } from '../traffic/close-cause.ts';
 import type { Traffic } from '../traffic/traffic.ts';
+import type { Tabs } from '../resume/tabs.ts';
 import type { NodeEvents } from '../webhooks/node-events.ts';
 import { type ConnectionLimits, SocketLimits } from './socket-limits.ts';
 
@@ -34,6 +35,7 @@ export interface AdmissionDeps {
   readonly refusals: Refusals;
   readonly traffic: Traffic;
   readonly nodeEvents: NodeEvents;
+  readonly tabs: Pick<Tabs, 'opened'>;
   /** SPEC 1.3: the form of errors for clients whose app is unknown. */
   readonly errorDataAsString: boolean;
   /** Names the apps of the environment that are not served, for the log. */
@@ -141,7 +143,7 @@ export class Admission {
   }
 
   /** SPEC 2.3, 2.4: an id that is taken is drawn again. */
-  #connect(app: App, socket: Socket, { isProbe = false, decided }: Handshake): Connection {
+  #connect(app: App, socket: Socket, { isProbe = false, tab, decided }: Handshake): Connection {
     const { hub, clock, logger, outbound } = this.#deps;
     const traffic = this.#trafficOf(app);
     let connection: Connection;
@@ -151,6 +153,7 @@ export class Admission {
     connection.authorized = isProbe;
     if (!isProbe) this.#countOpened(connection);
     logger.debug('Connection Established', connection.socketId);
+    if (tab !== undefined) this.#deps.tabs.opened(connection, tab);
     connection.send(encode.connectionEstablished(connection.socketId, app.activityTimeoutSeconds));
     decided?.(true);
     return connection;

@@ -2,7 +2,9 @@ import { encode, type Member, type ProtocolError, type SignedInUser } from '#pro
 import type { App } from '../app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
-import type { Socket } from '../ports/transport.ts';
+import type { FrameEncoder, Socket } from '../ports/transport.ts';
+import { encoderWithPositions, payloadFor } from '../resume/positions.ts';
+import type { Tab } from '../resume/tab.ts';
 import type { AppTraffic, CloseCause } from '../traffic/app-traffic.ts';
 
 /** One connection on one channel. */
@@ -45,6 +47,8 @@ interface CloseReason {
   readonly message: string;
 }
 
+const NO_SOCKETS: readonly string[] = [];
+
 interface ConnectionParts {
   readonly app: App;
   readonly socketId: string;
@@ -66,6 +70,12 @@ export class Connection {
   subscriptionBytes = 0;
   user: SignedInUser | undefined;
   limiters: Limiters | undefined;
+  /** Makes the bytes of events for it. */
+  encoder: FrameEncoder;
+  /** Earlier sockets of the same client: events that exclude one of them exclude this one too (SPEC 13.5). */
+  earlierSocketIds: readonly string[] = NO_SOCKETS;
+  /** `undefined`: the client does not name its tab (SPEC 13.2). */
+  tab: Tab | undefined;
   /** Time of the last sign of life, and of the ping that waits for one (0: none). */
   seenAtMs: number;
   pingedAtMs = 0;
@@ -89,11 +99,13 @@ export class Connection {
   terminateCause: CloseCause | undefined;
   readonly traffic: AppTraffic;
   readonly #outbound: OutboundRule;
+  #isSettled = false;
 
   constructor({ app, socketId, socket, outbound, traffic }: ConnectionParts, nowMs: number) {
     this.app = app;
     this.socketId = socketId;
     this.socket = socket;
+    this.encoder = socket.encoder;
     this.traffic = traffic;
     this.openedAtMs = nowMs;
     this.seenAtMs = nowMs;
@@ -119,6 +131,16 @@ export class Connection {
     this.write(bytes);
   }
 
+  /** Sends an event to this client alone, as fan-outs send it to all. */
+  sendEvent(event: ChannelEvent): void {
+    this.send(payloadFor(event, this.encoder));
+  }
+
+  /** SPEC 13.7: from now on the frames of events carry their positions. */
+  askForPositions(): void {
+    this.encoder = encoderWithPositions(this.socket.encoder);
+  }
+
   /** Writes bytes made by this socket's encoder: the only way out to an admitted client. Callers count them as traffic. */
   write(bytes: Buffer): void {
     if (this.closing) return;
@@ -131,8 +153,23 @@ export class Connection {
     for (const payload of encode.failure(error, this.app.errorDataAsString)) this.send(payload);
   }
 
+  /** SPEC 13.4: writes nothing more; `close` still sends the reason. */
+  settle(): void {
+    if (this.closing) return;
+    this.stopWriting();
+    this.#isSettled = true;
+  }
+
+  /** Nothing more is sent from now on. */
+  stopWriting(): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.tab?.freeze();
+  }
+
   /** SPEC 2.5: sends the reason in a frame and in the close code. */
   close(reason: CloseReason): void {
+    if (this.#isSettled) this.closing = this.#isSettled = false;
     this.send(encode.error(reason.code, reason.message, this.app.errorDataAsString));
     this.end(reason);
   }
@@ -140,14 +177,14 @@ export class Connection {
   /** Sends the reason in the close code alone (SPEC 2.11). */
   end({ code, message }: CloseReason): void {
     if (this.closing) return;
-    this.closing = true;
+    this.stopWriting();
     this.closeMessage = message;
     this.socket.close(code, message);
   }
 
   /** Ends the socket without a close frame. */
   terminate(cause: CloseCause): void {
-    this.closing = true;
+    this.stopWriting();
     this.terminateCause = cause;
     this.socket.terminate();
   }

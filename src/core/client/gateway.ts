@@ -3,14 +3,16 @@ import { Admission, type AdmissionDeps } from './admission.ts';
 import { MessageHandler, type MessageHandlerDeps } from './message-handler.ts';
 import { ClientSession, type SessionDeps } from './session.ts';
 
-type GatewayDeps = AdmissionDeps & MessageHandlerDeps;
+type GatewayDeps = Omit<AdmissionDeps, 'tabs'> & MessageHandlerDeps;
 
 /** The only entry into the core: opens a session for each socket. */
 export class CoreGateway implements transport.Gateway {
   readonly #session: SessionDeps & { readonly admission: Admission };
 
   constructor(deps: GatewayDeps) {
-    this.#session = { ...deps, admission: new Admission(deps), messages: new MessageHandler(deps) };
+    const { tabs } = deps.resume;
+    const messages = new MessageHandler(deps);
+    this.#session = { ...deps, tabs, admission: new Admission({ ...deps, tabs }), messages };
   }
 
   opened(socket: transport.Socket, handshake: transport.Handshake): transport.Session {

@@ -14,6 +14,7 @@ import type { Logger } from '../ports/logger.ts';
 import { refusalReasonOf } from '../refusals/refusal-reason.ts';
 import type { Refusals } from '../refusals/refusals.ts';
 import type { NodeEvents } from '../webhooks/node-events.ts';
+import type { Resume } from '../resume/resume.ts';
 import type { Users } from '../users.ts';
 import type { Connection } from './connection.ts';
 import { checkRateLimit, waitForTurn } from './rate.ts';
@@ -29,6 +30,7 @@ export interface MessageHandlerDeps {
   readonly clock: Clock;
   readonly refusals: Refusals;
   readonly nodeEvents: NodeEvents;
+  readonly resume: Resume;
 }
 
 /** Decodes one message of an admitted client, applies its limits, runs its handler and sends the refusal of what fails. */

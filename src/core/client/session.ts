@@ -5,6 +5,7 @@ import { leaveAll } from '../handlers/unsubscribe.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Handshake, Session, Socket } from '../ports/transport.ts';
+import type { Tabs } from '../resume/tabs.ts';
 import type { Users } from '../users.ts';
 import type { Admission } from './admission.ts';
 import type { Connection } from './connection.ts';
@@ -20,6 +21,7 @@ export interface SessionDeps {
   readonly messages: { handle(from: Connection, message: Buffer): Promise<void> | undefined };
   readonly users: Pick<Users, 'signedOut'>;
   readonly hub: Hub;
+  readonly tabs: Pick<Tabs, 'closed'>;
   readonly subscriptionCounter: SubscriptionCounter;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -54,14 +56,15 @@ export class ClientSession implements Session {
     if (this.#queue.push(message) >= MAX_WAITING) this.#pause();
   }
 
-  alive(): void {
+  alive(receipt?: number): void {
     if (this.#connection === undefined) return;
     this.#connection.seen(this.#core.clock());
+    if (receipt !== undefined) this.#connection.tab?.answered(receipt);
     this.#core.logger.debug('Control Frame Received', this.#connection.socketId);
   }
 
   closed(code: number): void {
-    if (this.#connection !== undefined) this.#connection.closing = true;
+    this.#connection?.stopWriting();
     this.#connection?.endRateWait?.();
     this.#connection?.endBacklogWait?.();
     if (this.#queue === undefined) this.#serve(code);
@@ -127,11 +130,15 @@ export class ClientSession implements Session {
 
   /** SPEC 3.11: takes the connection out of everything that counts or lists it. */
   async #left(connection: Connection, code: number): Promise<void> {
-    const { admission, users, logger } = this.#core;
-    connection.closing = true;
+    const { admission, users, tabs, logger } = this.#core;
+    connection.stopWriting();
     admission.dismiss(connection, code);
     logger.debug('Connection Closed', connection.socketId, String(code));
-    await Promise.all([users.signedOut(connection), leaveAll(this.#core, connection)]);
+    await Promise.all([
+      users.signedOut(connection),
+      leaveAll(this.#core, connection),
+      tabs.closed(connection),
+    ]);
   }
 
   #failed(error: unknown): void {

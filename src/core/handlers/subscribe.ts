@@ -10,6 +10,7 @@ import {
   type Member,
   memberFromUser,
   parseMember,
+  type Position,
   ProtocolError,
   subscriptionFailed,
   subscriptionLimit,
@@ -20,9 +21,11 @@ import {
 } from '#protocol';
 import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
-import { notYetInRoster, isQueuedEvent } from '../channels/subscribe-reply.ts';
+import { notYetInRoster, sendCached } from '../channels/subscribe-reply.ts';
 import type { Hub } from '../channels/hub.ts';
 import type { ChannelRef, CachedEvent, CachedEvents } from '../ports/events.ts';
+import type { ResumePoint } from '../ports/tab-store.ts';
+import type { Resume } from '../resume/resume.ts';
 import type { Membership } from '../ports/membership.ts';
 import { Unavailable, ifUnavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -36,6 +39,7 @@ interface SubscribeDeps {
   readonly cachedEvents: CachedEvents;
   readonly subscriptionCounter: SubscriptionCounter;
   readonly nodeEvents: NodeEvents;
+  readonly resume: Pick<Resume, 'pointOf' | 'beginning' | 'replay'>;
   readonly logger: Logger;
 }
 
@@ -60,7 +64,7 @@ async function enterOrReplyAgain(core: SubscribeDeps, from: Connection, message:
   const kind = kindOf(message.channel);
   const member = authorize(from, kind, message);
   const subscription = from.subscription(message.channel);
-  if (subscription === undefined) return enter(core, from, kind, message.channel, member);
+  if (subscription === undefined) return enter(core, from, kind, message, member);
   if (member !== undefined && member.id !== subscription.member?.id)
     await core.hub.changeMember(subscription, member, () =>
       checkMemberLimit(core, from, subscription.ref, member),
@@ -106,20 +110,23 @@ async function enter(
   core: SubscribeDeps,
   from: Connection,
   kind: ChannelKind,
-  channel: string,
+  { channel, resume }: Subscribe,
   member: Member | undefined,
 ): Promise<void> {
   const ref = { app: from.app.id, channel };
   checkSubscriptions(from, channel);
   const check = member && (() => checkMemberLimit(core, from, ref, member));
+  const point = await core.resume.pointOf(from, channel, resume);
   const subscription = await core.hub.enter(from, channel, member, check);
+  const start = point ?? core.resume.beginning(subscription);
   try {
-    await reply(core, from, kind, channel, subscription);
+    await reply(core, from, kind, channel, { subscription, start, isResumed: point !== undefined });
   } catch (error) {
     await core.hub.leave(subscription);
     throw error;
   }
   core.hub.release(subscription);
+  from.tab?.subscribed(subscription, start);
   core.subscriptionCounter.changed(from.app, ref);
 }
 
@@ -172,19 +179,38 @@ async function cachedEvent(
   return undefined;
 }
 
-/** SPEC 3.3, 3.7, 3.10: sends `subscription_succeeded`, then the cached event of a cache channel. */
+/** A new subscription, and where its events begin. */
+interface Entry {
+  readonly subscription: Subscription;
+  readonly start: ResumePoint;
+  readonly isResumed: boolean;
+}
+
+/** SPEC 3.3, 3.7, 3.10, 13.5: sends `subscription_succeeded`, then what was missed, or the cached event of a cache channel. */
 async function reply(
   core: SubscribeDeps,
   from: Connection,
   kind: ChannelKind,
   channel: string,
-  fresh?: Subscription,
+  entry?: Entry,
 ): Promise<void> {
   const ref = { app: from.app.id, channel };
   const roster = kind.members ? await core.membership.members(ref) : undefined;
-  const cached = kind.cached ? await cachedEvent(core, from, ref) : undefined;
-  from.send(encode.subscriptionSucceeded(channel, roster));
-  if (fresh?.held && roster) fresh.held = notYetInRoster(fresh.held, roster);
-  if (kind.cached && !isQueuedEvent(fresh?.held ?? [], cached, from.socketId))
-    from.send(cached?.payload ?? encode.cacheMiss(channel));
+  const cached = kind.cached ? { event: await cachedEvent(core, from, ref) } : undefined;
+  const subscription = entry?.subscription;
+  from.send(succeeded(from, channel, roster, entry?.start.position));
+  if (subscription?.held && roster) subscription.held = notYetInRoster(subscription.held, roster);
+  if (entry?.isResumed === true) return core.resume.replay(entry.subscription, entry.start, cached);
+  if (cached !== undefined) sendCached(from, channel, cached.event, subscription?.held ?? []);
+}
+
+/** SPEC 3.3, 13.7. */
+function succeeded(
+  { encoder }: Connection,
+  channel: string,
+  roster: readonly Member[] | undefined,
+  position: Position | undefined,
+): string {
+  const frame = encode.subscriptionSucceeded(channel, roster);
+  return encoder.positions === true && position !== undefined ? encode.withPosition(frame, position) : frame;
 }

@@ -13,6 +13,7 @@ export async function handleUnsubscribe(
   from: Connection,
   channel: string,
 ): Promise<void> {
+  from.tab?.unsubscribed(channel);
   const subscription = from.subscription(channel);
   if (subscription !== undefined) await leave(core, subscription);
 }

@@ -1,4 +1,6 @@
-/** Events of a channel that are remembered, so that a node that was disconnected can read those it missed. */
+import type { Position } from '#protocol';
+
+/** Events of a channel that are remembered, for nodes and clients that missed them. */
 export interface HistoryBounds {
   readonly size: number;
   readonly ttlSeconds: number;
@@ -28,6 +30,8 @@ export interface ChannelEvent {
   readonly bestEffort?: boolean;
   /** The member that joined or left, when the event reports one: a roster may include the change already. */
   readonly memberChange?: MemberChange | undefined;
+  /** Its place in the channel's history (SPEC 13.1); `undefined`: it is in none. */
+  readonly position?: Position | undefined;
 }
 
 export interface MemberChange {
@@ -44,8 +48,11 @@ export type Replayed = (ref: ChannelRef, events: number) => void;
 export interface Broker {
   /** Called once, before any `subscribe`. Neither `deliver` nor `replayed` may throw. */
   start(deliver: Deliver, replayed?: Replayed): Promise<void>;
-  /** Resolves once events published from now on will arrive. */
-  subscribe(ref: ChannelRef): Promise<void>;
+  /**
+   * Resolves once events published from now on will arrive, with the position of the newest event that was published before or
+   * that has arrived; `undefined`: it is not known.
+   */
+  subscribe(ref: ChannelRef): Promise<Position | undefined>;
   unsubscribe(ref: ChannelRef): Promise<void>;
   /**
    * Remembers (when `keep` is given) and publishes as one atomic step. Rejects with `Unavailable` when it was not and
@@ -63,4 +70,32 @@ export interface CachedEvent {
 /** Reads what the broker remembered. */
 export interface CachedEvents {
   last(ref: ChannelRef): Promise<CachedEvent | undefined>;
+}
+
+/** The oldest part of what the history of a channel has after a position. */
+export interface HistoryPart {
+  /** Position of the channel; `undefined`: nothing of it is kept. */
+  readonly newest: Position | undefined;
+  /** Offset after which the part begins: the one that was asked for, or 0 where the history is another one. */
+  readonly from: number;
+  /** Offset with which the part ends. */
+  readonly until: number;
+  /** Events with their positions, in their order; those that are no longer kept are missing. */
+  readonly events: readonly ChannelEvent[];
+  /** Milliseconds since a position of the app was last dropped early; -1: none was. */
+  readonly droppedAgoMs: number;
+  /** Milliseconds since the store was last replaced or restarted: what it has kept since then is complete. */
+  readonly completeForMs: number;
+}
+
+/** Bounds of one part; the event that reaches the bytes ends it. */
+export interface HistoryPortion {
+  readonly events: number;
+  readonly bytes: number;
+}
+
+/** Reads the events that the broker remembered. */
+export interface History {
+  /** Rejects with `Unavailable`. */
+  after(ref: ChannelRef, position: Position, portion: HistoryPortion): Promise<HistoryPart>;
 }

@@ -1,8 +1,9 @@
-import type { Broker, CachedEvents } from './events.ts';
+import type { Broker, CachedEvents, History } from './events.ts';
 import type { LossMeter } from './loss-meter.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
 import type { StatusSection } from './status.ts';
+import type { TabStore } from './tab-store.ts';
 import type { Outbox } from './webhooks.ts';
 
 /** Counts the connections of an app in the whole cluster against its limit. */
@@ -46,6 +47,8 @@ export interface ReplayGuard {
 export interface Stores {
   readonly broker: Broker;
   readonly cachedEvents: CachedEvents;
+  readonly history: History;
+  readonly tabStore: TabStore;
   readonly membership: Membership;
   readonly quota: ConnectionQuota;
   readonly nodeCommands: NodeCommands;

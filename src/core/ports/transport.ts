@@ -4,6 +4,8 @@ import type { StopReason } from '../client/reading.ts';
 export interface FrameEncoder {
   /** The bytes of one payload (the JSON text of a frame). Called once per event, not once per socket. */
   encode(payload: string): Buffer;
+  /** True: frames of events carry their position (SPEC 13.7). */
+  readonly positions?: true;
 }
 
 /** Kind of a transport, as metrics name it. */
@@ -29,8 +31,11 @@ export interface Socket {
   close(code: number, reason: string): void;
   /** Ends the socket at once, without a close frame: for peers that do not read. */
   terminate(): void;
-  /** Pings the client by a control frame or heartbeat. */
-  ping(): void;
+  /**
+   * Pings the client by a control frame or heartbeat. `receipt`: a number that the answer to this ping reports back; the answer
+   * proves that everything written before has arrived (SPEC 13.3).
+   */
+  ping(receipt?: number): void;
   /** True while reading is stopped, for any reason. */
   readonly readingStopped: boolean;
   /** Stops reading from the client until the same reason is withdrawn. A socket that is closing reads on, and drops. */
@@ -43,6 +48,8 @@ export interface Handshake {
   readonly appKey: string;
   readonly protocol: string | undefined;
   readonly origin: string | undefined;
+  /** Id of the client's tab (SPEC 13.2). */
+  readonly tab?: string | undefined;
   /** A probe that proved the app's secret: it measures the server, and no limit or count of clients includes it. */
   readonly isProbe?: boolean;
   /** Called with true when the client is admitted, with false when a fault of this server prevents it; not when it is refused. */
@@ -53,8 +60,8 @@ export interface Handshake {
 export interface Session {
   /** Takes one whole message in UTF-8. A message that is not UTF-8 is passed as an empty one, which is malformed too. */
   received(message: Buffer): void;
-  /** A control frame or heartbeat arrived. */
-  alive(): void;
+  /** A control frame or heartbeat arrived. `receipt`: the number of the ping that it answers. */
+  alive(receipt?: number): void;
   closed(code: number): void;
 }
 

@@ -1,3 +1,4 @@
+import type { GapReason } from '#protocol';
 import type { TransportName } from '../ports/transport.ts';
 import type { RefusalReason } from '../refusals/reasons.ts';
 import { Tally } from '../util/tally.ts';
@@ -47,6 +48,10 @@ export class AppTraffic {
   /** Frames of every kind: deliveries and answers. */
   messagesSent = 0;
   bytesSent = 0;
+  /** Subscriptions that continued where the client was, the missed events that they were sent, and gaps (SPEC 13). */
+  resumed = 0;
+  replayed = 0;
+  readonly gaps = new Tally<GapReason>();
   cacheHits = 0;
   cacheMisses = 0;
   /** Requests to the HTTP API, and the bytes of their bodies and answers. */

@@ -57,6 +57,13 @@ const BY_LABEL: readonly (readonly [
     'total',
     (of) => of.published,
   ],
+  [
+    'resume_gaps_total',
+    'Subscriptions of clients that came back and may have missed events that cannot be sent, by reason.',
+    'reason',
+    'total',
+    (of) => of.gaps,
+  ],
 ];
 
 /** Counters with the app as their only label. */
@@ -76,6 +83,12 @@ const BY_APP: readonly (readonly [name: string, help: string, of: (traffic: AppT
     (of) => of.cacheHits,
   ],
   ['cache_misses_total', 'Subscriptions to cache channels without a last event.', (of) => of.cacheMisses],
+  [
+    'resumed_subscriptions_total',
+    'Subscriptions of clients that continued where they were.',
+    (of) => of.resumed,
+  ],
+  ['resumed_events_total', 'Missed events that were sent to clients that came back.', (of) => of.replayed],
 ];
 
 const OMITTED: readonly (readonly [reason: string, of: (traffic: AppTraffic) => number])[] = [

@@ -109,9 +109,12 @@ export function ownPath(url: string, prefix: string): string {
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
-/** SPEC 11.2: the same path, below the upstream's prefix instead of ours. */
+/** The tab in the path of a client (SPEC 13.2), which the upstream does not know. */
+const TAB = /^\/t\/[^/?]*(?=\/app\/)/;
+
+/** SPEC 11.2: the same path without a tab, below the upstream's prefix instead of ours. */
 export const forwardedPath = (url: string, { upstream, prefix }: UpstreamRoute): string =>
-  prefixOf(upstream.url) + ownPath(url, prefix);
+  prefixOf(upstream.url) + ownPath(url, prefix).replace(TAB, '');
 
 /** True when the request has passed this front door before: the upstream is this server. */
 export const isLoop = ({ headers }: IncomingMessage, { frontDoorId: door }: UpstreamRoute): boolean =>

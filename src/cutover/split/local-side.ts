@@ -51,8 +51,8 @@ class CountedSession implements Session {
     this.#session.received(message);
   }
 
-  alive(): void {
-    this.#session.alive();
+  alive(receipt?: number): void {
+    this.#session.alive(receipt);
   }
 
   closed(code: number): void {

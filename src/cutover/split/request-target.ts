@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { pathOf } from '../../core/util/http-text.ts';
 
 /** First segments that stay at this server, with everything below them. */
-const LOCAL_SEGMENTS: readonly (string | undefined)[] = ['admin', 'app', 'apps', 'health'];
+const LOCAL_SEGMENTS: readonly (string | undefined)[] = ['admin', 'app', 'apps', 'health', 't'];
 /** Paths that stay at this server. */
 const LOCAL_PATHS: readonly (string | undefined)[] = ['up', 'ready', 'live'];
 const MOST_DECODINGS = 4;

@@ -5,7 +5,7 @@ import { ignore } from '../../core/util/ignore.ts';
 import { pathOf } from '../../core/util/http-text.ts';
 import { within } from '../../core/util/time.ts';
 import { requestedSide, SIDE_HEADER } from '../../cutover/split/side-header.ts';
-import { appKeyIn } from '../../transports/app-key.ts';
+import { appKeyIn } from '../../transports/client-path.ts';
 
 const TIMEOUT_MS = 1000;
 

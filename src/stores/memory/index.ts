@@ -5,8 +5,10 @@ import { MemoryBroker } from './broker.ts';
 import { MemoryNodeCommands } from './node-commands.ts';
 import { MemoryCachedEvents } from './cached-events.ts';
 import { MemoryConnectionQuota } from './connection-quota.ts';
+import { MemoryHistory } from './history.ts';
 import { MemoryMembership } from './membership.ts';
 import { MemoryReplayGuard } from './replay-guard.ts';
+import { MemoryTabStore } from './tab-store.ts';
 import { MemoryOutbox } from './outbox/outbox.ts';
 import { FileState } from './state.ts';
 
@@ -18,12 +20,15 @@ export function openMemoryStores(
 ): Stores & { readonly outbox?: MemoryOutbox } {
   const replayGuard = new MemoryReplayGuard({ signatures });
   const cachedEvents = new MemoryCachedEvents();
-  const broker = new MemoryBroker(cachedEvents);
+  const history = new MemoryHistory();
+  const broker = new MemoryBroker(cachedEvents, history);
   const outbox = webhooks && new MemoryOutbox(webhooks);
   return {
     ...(outbox === undefined ? {} : { outbox }),
     broker,
     cachedEvents,
+    history,
+    tabStore: new MemoryTabStore(),
     membership: new MemoryMembership(broker, outbox?.transitions),
     quota: new MemoryConnectionQuota(),
     nodeCommands: new MemoryNodeCommands(),

@@ -12,6 +12,7 @@ import { InvalidData } from './health/invalid-data.ts';
 import { measureRoundTrip } from './health/round-trip.ts';
 import { RedisLossMeter } from './health/loss/loss-meter.ts';
 import { lagMetric, lossMetrics } from './health/loss/loss-metrics.ts';
+import { RedisHistory } from './events/history.ts';
 import { RedisCachedEvents } from './events/cached-events.ts';
 import { Keys } from './keys.ts';
 import { RedisConnectionQuota } from './node/connection-quota.ts';
@@ -28,6 +29,7 @@ import { Publisher } from './events/publisher.ts';
 import { RedisReplayGuard } from './replay-guard.ts';
 import { CHANNEL_DAMAGED, KEY_REPAIRED } from './link/scripts.ts';
 import { RedisState } from './state.ts';
+import { RedisTabStore } from './tabs/tab-store.ts';
 import { readLeases, redisStatus } from './status.ts';
 
 const SETTLING_MS = 5000;
@@ -108,6 +110,8 @@ function assemble(options: RedisOptions, logger: Logger) {
     ...{ links, membership, quota, nodeCommands, repair, outbox },
     broker: new RedisBroker({ receiver, publisher, membership }),
     cachedEvents: new RedisCachedEvents(links, keys),
+    history: new RedisHistory(links, keys),
+    tabStore: new RedisTabStore(links, keys),
     state: new RedisState(links, keys),
     replayGuard: new RedisReplayGuard(links, keys, options.replaySignatures),
     lossMeter: new RedisLossMeter({ links, keys, invalidData }),

@@ -30,6 +30,8 @@ export interface ChannelKeys {
   readonly history: string;
   readonly position: string;
   readonly lastEvent: string;
+  /** Of the partition. */
+  readonly generation: string;
   readonly retention: RetentionKeys;
   readonly pubsubChannel: string;
   usersOf(node: string): string;
@@ -122,6 +124,7 @@ export class Keys {
       history: `${this.#tag(partition)}:h:${channelKey}`,
       position: `${this.#tag(partition)}:p:${channelKey}`,
       lastEvent: `${this.#tag(partition)}:l:${channelKey}`,
+      generation: this.generation(partition),
       retention: this.#retentionOf(partition, app),
       pubsubChannel: `${this.pubsubPrefix(partition)}${channelKey}`,
       usersOf: (node) => `${base}:m:${node}`,
@@ -159,6 +162,9 @@ export class Keys {
   control = (): string => `${this.#tag(0)}:control`;
   /** Pub/sub channel for the numbered messages of the loss meter; no channel of an app can have this name. */
   lossMeter = (partition: number): string => `${this.#tag(partition)}:loss`;
+  /** Records of the sockets of a tab. */
+  tab = (app: string, tab: string): string =>
+    `${this.#tag(hash(tab) % this.partitions)}:t:${this.#scoped(app)}:${tab}`;
   /** Shared state, which outlives the nodes. */
   state = (name: string): string => `${this.#tag(0)}:s:${this.scopeOf('')}:${name}`;
   outbox(partition: number): OutboxKeys {

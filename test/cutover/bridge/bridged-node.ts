@@ -22,6 +22,7 @@ import { PeerReader } from '../../../src/transports/peer.ts';
 import { WebSocketTransport } from '../../../src/transports/websocket.ts';
 import { FakeLogger } from '../../core/fakes.ts';
 import type { Endpoint } from '../../support/wire-http.ts';
+import { Resume } from '../../../src/core/resume/resume.ts';
 import { Refusals } from '../../../src/core/refusals/refusals.ts';
 import { NodeEvents } from '../../../src/core/webhooks/node-events.ts';
 
@@ -120,8 +121,11 @@ function assemble(apps: readonly App[], stores: Stores, logger: FakeLogger) {
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   const provider = new StaticApps(apps);
   const limits = { connections: 0, connectionsPerAddress: 0, delayedRefusals: 0, refusalDelayMs: 0 };
+  const tabSettings = { keepMs: 0, afterCut: 'receipt' as const, bytes: 0, tabsPerAddress: 0 };
+  const resume = new Resume({ ...stores, hub, outbound, logger, clock, tabSettings, isHistoryPartial: true });
   const gateway = new CoreGateway({
     ...stores,
+    resume,
     apps: provider,
     hub,
     users,

@@ -43,7 +43,8 @@ export class BridgedBroker implements Broker {
     }, replayed);
   }
 
-  async subscribe(ref: ChannelRef): Promise<void> {
+  /** Without a position: events of the upstream are in no history, so that nobody can be sent what they missed (SPEC 13.1). */
+  async subscribe(ref: ChannelRef): Promise<undefined> {
     const kind = kindOf(ref.channel);
     const { inner, cachedEvents } = this.#deps;
     if (isBridged(ref) && kind.cached) cachedEvents.hold(ref);

@@ -1,4 +1,4 @@
-import { isReservedChannel } from '#protocol';
+import { isReservedChannel, type Position } from '#protocol';
 import type { Retention } from '../../../core/ports/events.ts';
 import type { Broker, ChannelEvent, ChannelRef, Deliver, Replayed } from '../../../core/ports/events.ts';
 import type { Receiver } from './receiver.ts';
@@ -23,7 +23,7 @@ export class RedisBroker implements Broker {
     return Promise.resolve();
   }
 
-  subscribe(ref: ChannelRef): Promise<void> {
+  subscribe(ref: ChannelRef): Promise<Position | undefined> {
     if (isReservedChannel(ref.channel)) this.#membership.watch(ref);
     return this.#receiver.subscribe(ref);
   }

@@ -1,12 +1,12 @@
-import type { ChannelEvent } from '../../../core/ports/events.ts';
+import type { ChannelEvent, HistoryPortion } from '../../../core/ports/events.ts';
 import { decodeEvents, type EventsMessage } from './message-codec.ts';
 import type { ChannelKeys } from '../keys.ts';
-import { isSameHistory, type Position } from './position.ts';
+import { isSameHistory, type Position } from '#protocol';
 import { type RedisClient, runScript } from '../link/scripts.ts';
 
 /** Limits of what one script reads, so that it blocks neither Redis nor this node for long. */
-const EVENTS_PER_READ = 500;
-const BYTES_PER_READ = 1024 * 1024;
+const PER_READ = { events: 500, bytes: 1024 * 1024 };
+const POSITION_ALONE = { events: 0, bytes: 0 };
 
 /** Time by which a position outlives its history (`publish.lua`). */
 const POSITION_EXTRA_MS = 60_000;
@@ -37,7 +37,7 @@ export async function readMissed(
   after: Position | undefined,
   received: () => readonly EventsMessage[],
 ): Promise<MissedEvents> {
-  const part = await readHistory(client, keys, after, EVENTS_PER_READ);
+  const part = await readHistory(client, keys, after, PER_READ);
   const { newest, until, lost, found, droppedAgoMs } = part;
   const events = found.filter((event) => event !== undefined);
   const missing = lost + found.length - events.length;
@@ -56,7 +56,7 @@ function eventsByOffset(messages: readonly EventsMessage[], data: Position, afte
     if (position === undefined || !isSameHistory(data, position)) continue;
     for (const [at, event] of some.entries()) {
       const offset = position.first + at;
-      if (offset > after && offset <= upTo) events.set(offset, event);
+      if (offset > after && offset <= upTo) events.set(offset, { ...event, position: { ...data, offset } });
     }
   }
   return events;
@@ -64,7 +64,7 @@ function eventsByOffset(messages: readonly EventsMessage[], data: Position, afte
 
 /** Reads the position of a channel, without events. Rejects with `Unavailable`. */
 export async function readPosition(client: RedisClient, keys: ChannelKeys): Promise<Position | undefined> {
-  const { newest } = await readHistory(client, keys, undefined, 0);
+  const { newest } = await readHistory(client, keys, undefined, POSITION_ALONE);
   return newest;
 }
 
@@ -76,27 +76,34 @@ type HistoryAnswer = readonly [
   until: number,
   events: readonly Buffer[],
   droppedAgoMs: number,
+  completeForMs: number,
 ];
 
-async function readHistory(
+/** Reads a part of a history. Events that cannot be decoded are `undefined`. Rejects with `Unavailable`. */
+export async function readHistory(
   client: RedisClient,
   keys: ChannelKeys,
   after: Position | undefined,
-  most: number,
+  portion: HistoryPortion,
 ) {
   const { epoch: from = '', generation: seen = 0, offset = 0 } = after ?? {};
-  const [epoch, generation, last, lost, until, found, droppedAgoMs] = (await runScript(
+  const [epoch, generation, last, lost, until, found, droppedAgoMs, completeForMs] = (await runScript(
     client,
     'history-after',
-    [keys.history, keys.position, keys.retention.keys[1]],
-    [from, seen, offset, most, BYTES_PER_READ],
+    [keys.history, keys.position, keys.retention.keys[1], keys.generation],
+    [from, seen, offset, portion.events, portion.bytes],
     'bytes',
   )) as HistoryAnswer;
   const newest =
     epoch.length === 0
       ? undefined
       : { epoch: epoch.toString(), generation: generation.toString(), offset: last };
-  return { newest, until, lost, found: found.map((bytes) => decodeEvents(bytes, 1)?.[0]), droppedAgoMs };
+  const first = until - found.length + 1;
+  const events = found.map((bytes, at): ChannelEvent | undefined => {
+    const event = decodeEvents(bytes, 1)?.[0];
+    return event && newest && { ...event, position: { ...newest, offset: first + at } };
+  });
+  return { newest, until, lost, found: events, droppedAgoMs, completeForMs };
 }
 
 /**

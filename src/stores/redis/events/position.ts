@@ -1,11 +1,5 @@
+import { isSameHistory, type Position } from '#protocol';
 import type { EventsMessage } from './message-codec.ts';
-
-/** Position up to which this node has delivered a channel. */
-export interface Position {
-  readonly epoch: string;
-  readonly generation: string;
-  readonly offset: number;
-}
 
 /** Position of the events of one message in their channel. */
 export type MessagePosition = NonNullable<EventsMessage['position']>;
@@ -46,8 +40,3 @@ export function positionAfterGap(
   const skipped = Math.max(0, newest.offset - known.offset);
   return { position: { ...newest, offset: known.offset + skipped }, skipped };
 }
-
-type HistoryIdentity = Pick<Position, 'epoch' | 'generation'>;
-
-export const isSameHistory = (known: HistoryIdentity, at: HistoryIdentity): boolean =>
-  known.epoch === at.epoch && known.generation === at.generation;

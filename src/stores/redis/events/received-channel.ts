@@ -1,7 +1,8 @@
+import type { Position } from '#protocol';
 import type { ChannelRef } from '../../../core/ports/events.ts';
 import type { ChannelKeys } from '../keys.ts';
 import type { EventsMessage, MemberMessage } from './message-codec.ts';
-import type { MessagePosition, Position } from './position.ts';
+import type { MessagePosition } from './position.ts';
 
 export interface QueuedMessage {
   readonly message: EventsMessage | MemberMessage;

@@ -1,4 +1,4 @@
-import { isReservedChannel, kindOf } from '#protocol';
+import { isReservedChannel, kindOf, NO_EVENTS, type Position } from '#protocol';
 import type { ChannelEvent, ChannelRef, Deliver, Replayed } from '../../../core/ports/events.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
 import { decodeMessage, type MemberMessage } from './message-codec.ts';
@@ -73,14 +73,19 @@ export class Receiver {
     return this.#needsResume;
   }
 
-  /** Resolves once events published from now on will be delivered; while Redis is unavailable, the next `resume` subscribes. */
-  async subscribe(ref: ChannelRef): Promise<void> {
+  /**
+   * Resolves once events published from now on will be delivered, with the position of the newest one until now. While Redis is
+   * unavailable, the next `resume` subscribes; the position is not known then.
+   */
+  async subscribe(ref: ChannelRef): Promise<Position | undefined> {
     const channel = this.#begin(ref);
     try {
       await this.#deps.links.subscriber.subscribe([channel.keys.pubsubChannel]);
       await this.#catchUp(channel);
+      return channel.position ?? NO_EVENTS;
     } catch {
       this.#needsResume = true;
+      return undefined;
     }
   }
 
@@ -154,7 +159,14 @@ export class Receiver {
     if (at === undefined) return this.#deliver(channel, events);
     if (!isContiguous(channel.position, at)) return this.#fillGap(channel, queued);
     const known = channel.position?.offset ?? 0;
-    this.#deliver(channel, events.slice(Math.max(0, known + 1 - at.first)));
+    for (const [index, event] of events.entries()) {
+      const offset = at.first + index;
+      if (offset > known)
+        this.#deliverEvent(channel.ref, {
+          ...event,
+          position: { epoch: at.epoch, generation: at.generation, offset },
+        });
+    }
     const offset = Math.max(known, at.first + events.length - 1);
     channel.position = { epoch: at.epoch, generation: at.generation, offset };
   }

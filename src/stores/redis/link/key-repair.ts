@@ -31,7 +31,7 @@ const KINDS_OF_SCRIPT: Readonly<Partial<Record<ScriptName, readonly KeyKind[]>>>
   'finish-events': ['stream', 'hash', 'stream'],
   'replay-events': ['stream', 'hash', 'stream'],
   'count-events': ['stream'],
-  'history-after': ['list', 'position', 'sizes'],
+  'history-after': ['list', 'position', 'sizes', 'generation'],
   'read-roster': ['generation', 'version', 'hash', 'numbers', 'numbers'],
   'occupied-channels': ['set'],
   'count-connections': ['leases', 'numbers'],

@@ -1,9 +1,9 @@
 -- Reads the oldest part of what was published on a channel after a position.
--- KEYS 1 history 2 position 3 bytes of the app's histories ; ARGV 1 epoch, '' for none 2 generation 3 offset
+-- KEYS 1 history 2 position 3 bytes of the app's histories 4 generation ; ARGV 1 epoch, '' for none 2 generation 3 offset
 --      4 events at most; 0: only the position of the channel is read 5 bytes after which the part ends, with the event that reaches them
 -- Returns the epoch ('' when nothing is kept), the generation, the last offset, how many events after the position are no
--- longer kept, the offset of the last event of this part, the events, and how many milliseconds ago a position of the app was
--- last dropped early (-1: none was).
+-- longer kept, the offset of the last event of this part, the events, how many milliseconds ago a position of the app was
+-- last dropped early (-1: none was), and for how many milliseconds the data of the partition has been the same (0: not known).
 local known = redis.call('HGETALL', KEYS[2])
 local epoch, generation, last = '', nil, nil
 local from, most, most_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -18,13 +18,20 @@ for at = 1, #known, 2 do
 end
 if #known > 0 then check(epoch ~= '' and generation and last) end
 generation, last = generation or '0', last or 0
+local now = now_ms()
 local dropped, dropped_ago = redis.call('HGET', KEYS[3], 'forgotten'), -1
 if dropped then
   check(is_time(dropped))
-  dropped_ago = math.max(0, now_ms() - tonumber(dropped))
+  dropped_ago = math.max(0, now - tonumber(dropped))
+end
+-- A generation is the time at which it began.
+local data, same_for = redis.call('HGET', KEYS[4], 'generation'), 0
+if data then
+  check(is_time(data))
+  same_for = math.max(0, now - tonumber(data))
 end
 if epoch ~= ARGV[1] then from = 0 end
-if most == 0 or from >= last then return { epoch, generation, last, 0, last, {}, dropped_ago } end
+if most == 0 or from >= last then return { epoch, generation, last, 0, last, {}, dropped_ago, same_for } end
 
 local first = math.max(from, last - redis.call('LLEN', KEYS[1])) + 1
 local events, bytes = {}, 0
@@ -37,4 +44,4 @@ for begin = first - last - 1, -1, 20 do
     bytes = bytes + #event
   end
 end
-return { epoch, generation, last, first - 1 - from, first - 1 + #events, events, dropped_ago }
+return { epoch, generation, last, first - 1 - from, first - 1 + #events, events, dropped_ago, same_for }

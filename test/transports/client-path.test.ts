@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { appKeyIn } from '../../src/transports/app-key.ts';
+import { appKeyIn, clientPathIn, INVALID_TAB } from '../../src/transports/client-path.ts';
 
 describe('the app key in an address', () => {
   test.each([
@@ -44,5 +44,41 @@ describe('the app key in an address', () => {
     ['http://host/app/key', ''],
   ])('2.1 finds no key in %j with the prefix %j', (path, prefix) => {
     expect(appKeyIn(path, prefix)).toBeUndefined();
+  });
+});
+
+describe('the tab in an address', () => {
+  const id = 'a'.repeat(16);
+  test.each([
+    [`/t/${id}/app/key`, '', id],
+    [`/t/${id}/app/key/`, '', id],
+    [`/ws/t/${id}/app/key`, 'ws', id],
+    [`/t/${id}/app/key`, 'ws', id],
+    [`/t/${'A-_9'.repeat(16)}/app/key`, '', 'A-_9'.repeat(16)],
+    ['/app/key', '', undefined],
+  ])('13.2 is read from %s with the prefix %j', (path, prefix, tab) => {
+    expect(clientPathIn(path, prefix)).toEqual({ appKey: 'key', tab });
+  });
+
+  test.each([
+    ['of 15 characters', 'a'.repeat(15)],
+    ['of 65 characters', 'a'.repeat(65)],
+    ['without characters', ''],
+    ['with a dot', `${id}.`],
+    ['with a space', `${id}%20`],
+    ['with an umlaut', `${id}ü`],
+  ])('13.2 an id %s is not valid', (_what, tab) => {
+    expect(clientPathIn(`/t/${tab}/app/key`, '')).toBe(INVALID_TAB);
+    expect(appKeyIn(`/t/${tab}/app/key`, '')).toBeUndefined();
+  });
+
+  test.each([
+    `/t/app/key`,
+    `/t/${id}/more/app/key`,
+    `/t/${id}/apps/key`,
+    `/T/${id}/app/key`,
+    `/t/${id}/app/`,
+  ])('13.2 there is none in %s, which is no address of a client', (path) => {
+    expect(clientPathIn(path, '')).toBeUndefined();
   });
 });

@@ -1,0 +1,70 @@
+import { isSameHistory } from '#protocol';
+import type { ResumePoint, TabRecord } from '../ports/tab-store.ts';
+
+/** Sockets of one tab whose records are kept (SPEC 13.8). */
+export const MOST_RECORDS = 8;
+/** Earlier sockets of a tab that are remembered. */
+const MOST_SOCKETS = 8;
+
+/** What a new socket of a tab takes over. */
+export interface Inheritance {
+  readonly points: ReadonlyMap<string, ResumePoint>;
+  readonly earlierSocketIds: readonly string[];
+  /** Records that are no longer needed. */
+  readonly ended: readonly string[];
+  /** Records that other sockets of the tab will continue. */
+  readonly changed: readonly TabRecord[];
+  /** Records that were dropped because there are too many. */
+  readonly dropped: number;
+}
+
+/**
+ * SPEC 13.2: the earliest point of each channel over all records. The record of the socket that closed last is taken over; which
+ * one of several closed sockets belonged to this client is not known, so the others get the earliest points too.
+ */
+export function inherit(records: readonly TabRecord[]): Inheritance {
+  const away = records
+    .filter(({ awaySinceMs }) => awaySinceMs !== undefined)
+    .sort((one, other) => (one.awaySinceMs ?? 0) - (other.awaySinceMs ?? 0));
+  const points = earliestPoints(records);
+  const taken = away.pop();
+  const open = records.length - away.length - (taken === undefined ? 0 : 1);
+  const dropped = away.splice(0, Math.max(0, away.length + open + 1 - MOST_RECORDS));
+  return {
+    points,
+    earlierSocketIds: socketIdsOf(records).slice(-MOST_SOCKETS),
+    ended: [...(taken === undefined ? [] : [taken]), ...dropped].map(({ socketId }) => socketId),
+    changed: away.map((record) => ({ ...record, points: restricted(points, record.points) })),
+    dropped: dropped.length,
+  };
+}
+
+const socketIdsOf = (records: readonly TabRecord[]): string[] => [
+  ...new Set(records.flatMap(({ earlierSocketIds, socketId }) => [...earlierSocketIds, socketId])),
+];
+
+function earliestPoints(records: readonly TabRecord[]): ReadonlyMap<string, ResumePoint> {
+  const points = new Map<string, ResumePoint>();
+  for (const record of records)
+    for (const [channel, point] of record.points) {
+      const known = points.get(channel);
+      points.set(channel, known === undefined ? point : earlierOf(known, point));
+    }
+  return points;
+}
+
+function earlierOf(one: ResumePoint, other: ResumePoint): ResumePoint {
+  const earlier = isEarlier(one, other) ? one : other;
+  return { ...earlier, atMs: Math.min(one.atMs, other.atMs), isFresh: one.isFresh || other.isFresh };
+}
+
+function isEarlier({ position, atMs }: ResumePoint, other: ResumePoint): boolean {
+  if (position === undefined || other.position === undefined) return position === undefined;
+  if (isSameHistory(position, other.position)) return position.offset <= other.position.offset;
+  return atMs <= other.atMs;
+}
+
+const restricted = (
+  points: ReadonlyMap<string, ResumePoint>,
+  to: ReadonlyMap<string, ResumePoint>,
+): ReadonlyMap<string, ResumePoint> => new Map([...points].filter(([channel]) => to.has(channel)));

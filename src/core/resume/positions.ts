@@ -1,0 +1,28 @@
+import { encode, isSameHistory, type Position } from '#protocol';
+import type { ChannelEvent } from '../ports/events.ts';
+import type { FrameEncoder } from '../ports/transport.ts';
+
+const withPositions = new WeakMap<FrameEncoder, FrameEncoder>();
+
+/** SPEC 13.7: the encoder for clients of this transport that ask for positions; one object for all of them, so that they share bytes. */
+export function encoderWithPositions(encoder: FrameEncoder): FrameEncoder {
+  let made = withPositions.get(encoder);
+  if (made === undefined) {
+    made = { positions: true, encode: (payload) => encoder.encode(payload) };
+    withPositions.set(encoder, made);
+  }
+  return made;
+}
+
+/** SPEC 13.7: the frame of an event for sockets with this encoder. */
+export const payloadFor = ({ payload, position }: ChannelEvent, { positions }: FrameEncoder): string =>
+  positions === true && position !== undefined ? encode.withPosition(payload, position) : payload;
+
+/** The later one of two positions of one subscription, where `newer` was noted after `older`. */
+export const laterOf = (older: Position | undefined, newer: Position | undefined): Position | undefined =>
+  newer === undefined || (older !== undefined && isSameHistory(older, newer) && older.offset > newer.offset)
+    ? older
+    : newer;
+
+export const isSamePosition = (one: Position, other: Position): boolean =>
+  one.offset === other.offset && isSameHistory(one, other);

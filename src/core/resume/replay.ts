@@ -1,0 +1,161 @@
+import { encode, type GapReason, type Position } from '#protocol';
+import { isExcluded } from '../channels/batch.ts';
+import { retentionOf } from '../channels/retention.ts';
+import { sendCached } from '../channels/subscribe-reply.ts';
+import type { Connection, Subscription } from '../client/connection.ts';
+import type { CachedEvent, ChannelEvent, ChannelRef, History, HistoryPart } from '../ports/events.ts';
+import { ifUnavailable } from '../ports/failures.ts';
+import type { ResumePoint } from '../ports/tab-store.ts';
+import { sleep } from '../util/time.ts';
+import { gapReason } from './gap.ts';
+
+/** Limits of what is read and written at once. */
+const PORTION = { events: 200, bytes: 128 * 1024 };
+/** Events that wait for a subscriber while its missed events are sent; beyond, they are read from the history. */
+const MOST_HELD = 1000;
+/** Time for which a history that cannot be read is asked for again. */
+const PATIENCE_MS = 5000;
+const RETRY_MS = 250;
+
+interface ReplayDeps {
+  readonly history: History;
+  readonly clock: () => number;
+  /** Unsent bytes above which the next portion waits. */
+  readonly softBytes: number;
+}
+
+/** The event of a cache channel for new subscribers; `undefined`: the channel has none. */
+type Cached = { readonly event: CachedEvent | undefined } | undefined;
+
+/** Sends a client what it missed on one channel (SPEC 13.5). */
+export class Replay {
+  readonly #deps: ReplayDeps;
+
+  constructor(deps: ReplayDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Sends the missed events of a subscriber that has its `subscription_succeeded`; what is newer stays held for it. `cached`: what
+   * a new subscriber of a cache channel would get.
+   */
+  async run(subscription: Subscription, point: ResumePoint, cached: Cached): Promise<void> {
+    const { connection, ref } = subscription;
+    connection.traffic.resumed += 1;
+    const start = point.position;
+    const first = start && (await this.#read(ref, start));
+    if (start === undefined || first === undefined) {
+      tell(subscription, start === undefined ? 'unknown' : 'unavailable');
+      return offerCached(subscription, [], cached);
+    }
+    if (connection.closing) return;
+    const events = eventsAfter(first, subscription.held);
+    const missing = first.until - first.from - events.length;
+    const reason = this.#gap(connection, ref, { ...point, position: start }, first, missing);
+    if (reason !== undefined) tell(subscription, reason, missing > 0 ? missing : undefined);
+    if (reason !== undefined || point.isFresh || cached?.event === undefined)
+      offerCached(subscription, events, cached);
+    send(subscription, events, first);
+    await this.#sendRest(subscription, first);
+  }
+
+  #gap(
+    { app }: Connection,
+    ref: ChannelRef,
+    { position, atMs }: { readonly position: Position; readonly atMs: number },
+    part: HistoryPart,
+    missing: number,
+  ): GapReason | undefined {
+    const { size, ttlSeconds } = retentionOf(app, ref.channel);
+    const ttlMs = size === 0 ? 0 : ttlSeconds * 1000;
+    return gapReason({ position, awayMs: this.#deps.clock() - atMs, ttlMs, part, missing });
+  }
+
+  async #sendRest(subscription: Subscription, first: HistoryPart): Promise<void> {
+    const { connection, ref } = subscription;
+    let part = first;
+    while (part.newest !== undefined && part.until < part.newest.offset) {
+      await this.#whenRead(connection);
+      limitHeld(subscription);
+      const at = { ...part.newest, offset: part.until };
+      const next = await this.#read(ref, at);
+      if (connection.closing) return;
+      if (next === undefined) return tell(subscription, 'unavailable');
+      const events = eventsAfter(next, subscription.held);
+      const missing = next.until - next.from - events.length;
+      const reason = gapReason({ position: at, awayMs: 0, ttlMs: Infinity, part: next, missing });
+      if (reason !== undefined) tell(subscription, reason, missing > 0 ? missing : undefined);
+      send(subscription, events, next);
+      part = next;
+    }
+  }
+
+  /** `undefined`: it cannot be read. */
+  async #read(ref: ChannelRef, position: Position): Promise<HistoryPart | undefined> {
+    const { history, clock } = this.#deps;
+    const untilMs = clock() + PATIENCE_MS;
+    for (;;) {
+      const part = await ifUnavailable(history.after(ref, position, PORTION), () => undefined);
+      if (part !== undefined || clock() >= untilMs) return part;
+      await sleep(RETRY_MS);
+    }
+  }
+
+  /** Resolves when the client has read enough of what was written before. */
+  async #whenRead({ socket, closing }: Connection): Promise<void> {
+    if (closing || socket.bufferedBytes <= this.#deps.softBytes) return;
+    await new Promise<void>((resolve) => socket.whenFlushed(resolve));
+  }
+}
+
+/** The events of a part, in their order; those that the history no longer has are taken from the events that are held. */
+function eventsAfter(
+  { newest, from, until, events }: HistoryPart,
+  held: readonly ChannelEvent[] = [],
+): ChannelEvent[] {
+  const byOffset = new Map<number, ChannelEvent>();
+  for (const event of [...held, ...events]) {
+    const { position } = event;
+    if (position === undefined || position.epoch !== newest?.epoch) continue;
+    if (position.offset > from && position.offset <= until) byOffset.set(position.offset, event);
+  }
+  return [...byOffset].sort(([one], [other]) => one - other).map(([, event]) => event);
+}
+
+function send(
+  subscription: Subscription,
+  events: readonly ChannelEvent[],
+  { newest, until }: HistoryPart,
+): void {
+  const { connection } = subscription;
+  for (const event of events) {
+    if (isExcluded(event, connection)) continue;
+    connection.sendEvent(event);
+    connection.traffic.replayed += 1;
+  }
+  subscription.held = subscription.held?.filter(
+    ({ position }) => position?.epoch !== newest?.epoch || position === undefined || position.offset > until,
+  );
+}
+
+/** Drops events that the history has as well, so that what waits for a slow reader is bounded. */
+function limitHeld(subscription: Subscription): void {
+  const { held = [] } = subscription;
+  if (held.length > MOST_HELD)
+    subscription.held = held.filter(({ position }) => position === undefined).slice(-MOST_HELD);
+}
+
+/** SPEC 13.6. */
+function tell({ connection, ref }: Subscription, reason: GapReason, missing?: number): void {
+  connection.traffic.gaps.add(reason);
+  if (connection.encoder.positions === true) connection.send(encode.gap(ref.channel, reason, missing));
+}
+
+/** SPEC 3.10, 13.5: the cached event, unless it is among the events that follow. */
+function offerCached(
+  { connection, ref, held = [] }: Subscription,
+  missed: readonly ChannelEvent[],
+  cached: Cached,
+): void {
+  if (cached !== undefined) sendCached(connection, ref.channel, cached.event, [...missed, ...held]);
+}

@@ -1,0 +1,68 @@
+import type { ResumeRequest } from '#protocol';
+import type { Connection, Subscription } from '../client/connection.ts';
+import type { CachedEvent, History } from '../ports/events.ts';
+import type { ResumePoint } from '../ports/tab-store.ts';
+import { Replay } from './replay.ts';
+import { Tabs, type TabsDeps } from './tabs.ts';
+
+/** Earlier sockets of a client that are remembered. */
+const MOST_SOCKETS = 8;
+
+export interface ResumeDeps extends TabsDeps {
+  readonly history: History;
+  readonly outbound: { readonly softBytes: number };
+  /** True: events of channels may pass that are in no history (those of an upstream, SPEC 13.1), so that no gap can be excluded. */
+  readonly isHistoryPartial: boolean;
+}
+
+/** Missed events for clients that were away (SPEC 13). */
+export class Resume {
+  readonly tabs: Tabs;
+  readonly #deps: ResumeDeps;
+  readonly #replay: Replay;
+
+  constructor(deps: ResumeDeps) {
+    this.#deps = deps;
+    this.tabs = new Tabs(deps);
+    this.#replay = new Replay({ ...deps, softBytes: deps.outbound.softBytes });
+  }
+
+  /** Where a client continues on a channel: what it asks for (SPEC 13.7), or what its tab has kept; `undefined`: it begins. */
+  async pointOf(
+    connection: Connection,
+    channel: string,
+    request: ResumeRequest | undefined,
+  ): Promise<ResumePoint | undefined> {
+    await connection.tab?.ready;
+    if (request === undefined) return connection.tab?.pointOf(channel);
+    connection.askForPositions();
+    rememberSockets(connection, request.sockets);
+    const { position, awaySeconds } = request;
+    if (position === undefined) return connection.tab?.pointOf(channel);
+    const atMs = this.#deps.clock() - awaySeconds * 1000;
+    const isKnown = position !== 'unreadable' && !this.#deps.isHistoryPartial;
+    return { position: isKnown ? position : undefined, atMs, isFresh: false };
+  }
+
+  /** Where a new subscriber begins, whose events are held. */
+  beginning(subscription: Subscription): ResumePoint {
+    const { hub, clock } = this.#deps;
+    return { position: hub.startPosition(subscription), atMs: clock(), isFresh: true };
+  }
+
+  /** SPEC 13.5. `cached`: what a new subscriber of a cache channel would get. */
+  replay(
+    subscription: Subscription,
+    point: ResumePoint,
+    cached: { readonly event: CachedEvent | undefined } | undefined,
+  ): Promise<void> {
+    return this.#replay.run(subscription, point, cached);
+  }
+}
+
+function rememberSockets(connection: Connection, sockets: readonly string[]): void {
+  if (sockets.length === 0) return;
+  connection.earlierSocketIds = [...new Set([...connection.earlierSocketIds, ...sockets])].slice(
+    -MOST_SOCKETS,
+  );
+}

@@ -1,0 +1,157 @@
+import type { Position } from '#protocol';
+import type { Subscription } from '../client/connection.ts';
+import type { ResumePoint, TabRecord, TabRef } from '../ports/tab-store.ts';
+import type { Inheritance } from './merge.ts';
+import { isSamePosition, laterOf } from './positions.ts';
+
+const UNKNOWN: ResumePoint = { position: undefined, atMs: 0, isFresh: true };
+
+/** One channel of an open socket. */
+interface Place {
+  /** Up to where its events have arrived, by the last receipt. */
+  point: ResumePoint;
+  /** Up to where they were written, as far as it is noted here. */
+  written: Position | undefined;
+}
+
+interface Receipt {
+  readonly number: number;
+  readonly atMs: number;
+  readonly written: ReadonlyMap<Subscription, Position>;
+}
+
+interface TabParts {
+  readonly ref: TabRef;
+  readonly socketId: string;
+  readonly writtenPosition: (subscription: Subscription) => Position | undefined;
+  readonly clock: () => number;
+}
+
+/** An open socket of a tab (SPEC 13.2): what was written to it, and what is known to have arrived. */
+export class Tab {
+  readonly ref: TabRef;
+  readonly socketId: string;
+  earlierSocketIds: readonly string[] = [];
+  /** Resolves when what earlier sockets left is known. */
+  ready: Promise<void> = Promise.resolve();
+  /** True when the stored record is older than what is known here. */
+  isChanged = false;
+  savedAtMs = 0;
+  readonly #writtenPosition: TabParts['writtenPosition'];
+  readonly #clock: () => number;
+  /** Channels of earlier sockets that this one has not subscribed to yet. */
+  #inherited = new Map<string, ResumePoint>();
+  readonly #places = new Map<Subscription, Place>();
+  #receipt: Receipt | undefined;
+  #receipts = 0;
+  #answered: (() => void) | undefined;
+  /** True when the store could not be asked what earlier sockets left. */
+  #isUnknown = false;
+  #frozenAtMs: number | undefined;
+
+  constructor({ ref, socketId, writtenPosition, clock }: TabParts) {
+    this.ref = ref;
+    this.socketId = socketId;
+    this.#writtenPosition = writtenPosition;
+    this.#clock = clock;
+  }
+
+  get hasPoints(): boolean {
+    return this.#inherited.size + this.#places.size > 0;
+  }
+
+  /** Takes over what earlier sockets of the tab left; `undefined`: that cannot be known. */
+  inherit(inheritance: Pick<Inheritance, 'points' | 'earlierSocketIds'> | undefined): void {
+    this.#isUnknown = inheritance === undefined;
+    this.#inherited = new Map(inheritance?.points);
+    this.earlierSocketIds = inheritance?.earlierSocketIds ?? [];
+  }
+
+  /** Where the tab continues on a channel; `undefined`: it was not on it. */
+  pointOf(channel: string): ResumePoint | undefined {
+    return this.#inherited.get(channel) ?? (this.#isUnknown ? UNKNOWN : undefined);
+  }
+
+  /** The socket is on a channel whose events it gets after `point`. */
+  subscribed(subscription: Subscription, point: ResumePoint): void {
+    this.#inherited.delete(subscription.ref.channel);
+    this.#places.set(subscription, { point, written: this.#writtenPosition(subscription) });
+    this.isChanged = true;
+  }
+
+  /** SPEC 13.4: the client left the channel. */
+  unsubscribed(channel: string): void {
+    this.#inherited.delete(channel);
+    for (const subscription of this.#places.keys())
+      if (subscription.ref.channel === channel) this.#places.delete(subscription);
+    this.isChanged = true;
+  }
+
+  /** Begins a receipt, if something was written that has none; returns its number. One is under way at a time. */
+  nextReceipt(): number | undefined {
+    if (this.#receipt !== undefined) return undefined;
+    const written = new Map<Subscription, Position>();
+    for (const [subscription, place] of this.#places) {
+      const position = this.#written(subscription, place);
+      if (position !== undefined && !isConfirmed(place, position)) written.set(subscription, position);
+    }
+    if (written.size === 0) return undefined;
+    this.#receipts += 1;
+    this.#receipt = { number: this.#receipts, atMs: this.#clock(), written };
+    return this.#receipts;
+  }
+
+  /** The client answered a ping. */
+  answered(number: number): void {
+    const receipt = this.#receipt;
+    if (receipt?.number !== number) return;
+    this.#receipt = undefined;
+    for (const [subscription, position] of receipt.written) {
+      const place = this.#places.get(subscription);
+      if (place !== undefined) place.point = { position, atMs: receipt.atMs, isFresh: false };
+    }
+    this.isChanged = true;
+    this.#answered?.();
+  }
+
+  /** Resolves when no receipt is under way. */
+  receiptAnswered(): Promise<void> {
+    if (this.#receipt === undefined) return Promise.resolve();
+    return new Promise((resolve) => (this.#answered = resolve));
+  }
+
+  /** Nothing more is written: notes up to where it was. */
+  freeze(): void {
+    if (this.#frozenAtMs !== undefined) return;
+    for (const [subscription, place] of this.#places) place.written = this.#written(subscription, place);
+    this.#frozenAtMs = this.#clock();
+  }
+
+  /** SPEC 13.4. `upTo`: the point up to which events have arrived, or up to which they were written. */
+  record(upTo: 'receipt' | 'sent', isAway: boolean): TabRecord {
+    const points = new Map(this.#inherited);
+    for (const [subscription, place] of this.#places)
+      points.set(subscription.ref.channel, this.#pointOf(subscription, place, upTo));
+    const { socketId, earlierSocketIds } = this;
+    return { socketId, earlierSocketIds, awaySinceMs: isAway ? this.#nowMs() : undefined, points };
+  }
+
+  #pointOf(subscription: Subscription, place: Place, upTo: 'receipt' | 'sent'): ResumePoint {
+    const position = this.#written(subscription, place);
+    if (position === undefined) return place.point;
+    const isWhole = upTo === 'sent' || isConfirmed(place, position);
+    return isWhole ? { position, atMs: this.#nowMs(), isFresh: false } : place.point;
+  }
+
+  #nowMs(): number {
+    return this.#frozenAtMs ?? this.#clock();
+  }
+
+  #written(subscription: Subscription, { written }: Place): Position | undefined {
+    if (this.#frozenAtMs !== undefined) return written;
+    return laterOf(written, this.#writtenPosition(subscription));
+  }
+}
+
+const isConfirmed = ({ point }: Place, written: Position): boolean =>
+  !point.isFresh && point.position !== undefined && isSamePosition(point.position, written);

@@ -1,0 +1,143 @@
+import type { Hub } from '../channels/hub.ts';
+import type { Connection } from '../client/connection.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { TabStore } from '../ports/tab-store.ts';
+import { within } from '../util/time.ts';
+import type { AwayLimits } from './away-budget.ts';
+import { Tab } from './tab.ts';
+import { TabRecords } from './tab-records.ts';
+
+/** Time between two writes of an open tab whose positions change. */
+const SAVE_EVERY_MS = 3000;
+/** Records of open tabs that are written in one second at most. */
+const SAVES_PER_TICK = 2000;
+/** Time that a client has for its last receipt. */
+const SETTLE_MS = 2000;
+
+export interface TabSettings extends AwayLimits {
+  /** Time for which a tab that is away is kept; 0: none is. */
+  readonly keepMs: number;
+  /** SPEC 13.4: up to where a tab continues whose connection was cut. */
+  readonly afterCut: 'receipt' | 'sent';
+}
+
+export interface TabsDeps {
+  readonly tabStore: TabStore;
+  readonly hub: Hub;
+  readonly clock: () => number;
+  readonly logger: Logger;
+  readonly tabSettings: TabSettings;
+}
+
+/** The open tabs of this node (SPEC 13.2 to 13.4): their receipts, and their records while they are open and when they close. */
+export class Tabs {
+  readonly #deps: TabsDeps;
+  readonly #open = new Map<Tab, Connection>();
+  readonly #records: TabRecords;
+
+  constructor(deps: TabsDeps) {
+    this.#deps = deps;
+    this.#records = new TabRecords({ ...deps, keepMs: deps.tabSettings.keepMs, limits: deps.tabSettings });
+  }
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  get away(): number {
+    return this.#records.away;
+  }
+
+  get dropped(): number {
+    return this.#records.dropped;
+  }
+
+  /** SPEC 13.2: a client named its tab. */
+  opened(connection: Connection, id: string): void {
+    const { hub, clock, tabSettings } = this.#deps;
+    if (tabSettings.keepMs === 0) return;
+    const tab = new Tab({
+      ref: { app: connection.app.id, tab: id },
+      socketId: connection.socketId,
+      writtenPosition: (subscription) => hub.writtenPosition(subscription),
+      clock,
+    });
+    connection.tab = tab;
+    this.#open.set(tab, connection);
+    tab.ready = this.#inherit(connection, tab);
+  }
+
+  /** SPEC 13.4: the socket closed. Resolves when a return of the tab finds its record, or the store is away. */
+  async closed({ tab, socket }: Connection): Promise<void> {
+    if (tab === undefined) return;
+    await tab.ready;
+    if (this.#open.delete(tab))
+      await this.#records.park(
+        tab.ref,
+        tab.record(this.#deps.tabSettings.afterCut, true),
+        socket.remoteAddress,
+      );
+  }
+
+  /**
+   * SPEC 13.4: before a server that stops closes the socket. Writes nothing more to it, and resolves when the client has confirmed
+   * everything, or after 2 s, and the record is stored.
+   */
+  async settle(connection: Connection): Promise<void> {
+    const { tab } = connection;
+    if (tab === undefined || connection.closing) return;
+    connection.settle();
+    await within(confirm(connection, tab), SETTLE_MS);
+    await this.closed(connection);
+  }
+
+  /** Called about once a second. */
+  tick(): void {
+    const now = this.#deps.clock();
+    this.#records.tick();
+    let saves = 0;
+    for (const [tab, connection] of this.#open) {
+      if (connection.closing) continue;
+      askForReceipt(connection, tab);
+      if (saves >= SAVES_PER_TICK || !this.#isDue(tab, now)) continue;
+      saves += 1;
+      void this.#save(tab);
+    }
+  }
+
+  async #inherit(connection: Connection, tab: Tab): Promise<void> {
+    const inheritance = await this.#records.inherit(tab.ref);
+    tab.inherit(inheritance);
+    connection.earlierSocketIds = tab.earlierSocketIds;
+    if (inheritance === undefined || inheritance.points.size === 0) return;
+    // In this order: whenever the node fails, one record at least is there.
+    await this.#save(tab);
+    await this.#records.takeOver(tab.ref, inheritance);
+  }
+
+  /** True when the stored record is old: positions changed since, or it would expire. */
+  #isDue(tab: Tab, now: number): boolean {
+    const ageMs = now - tab.savedAtMs;
+    return tab.hasPoints && ageMs >= (tab.isChanged ? SAVE_EVERY_MS : this.#deps.tabSettings.keepMs / 3);
+  }
+
+  async #save(tab: Tab): Promise<void> {
+    tab.savedAtMs = this.#deps.clock();
+    tab.isChanged = false;
+    const isSaved = await this.#records.save(tab.ref, tab.record(this.#deps.tabSettings.afterCut, false));
+    if (!isSaved) tab.isChanged = true;
+  }
+}
+
+/** SPEC 13.3. */
+function askForReceipt({ socket }: Connection, tab: Tab): void {
+  const receipt = tab.nextReceipt();
+  if (receipt !== undefined) socket.ping(receipt);
+}
+
+/** Resolves when everything that was written is confirmed, the receipt under way included. */
+async function confirm(connection: Connection, tab: Tab): Promise<void> {
+  await tab.receiptAnswered();
+  askForReceipt(connection, tab);
+  await tab.receiptAnswered();
+}

@@ -1,0 +1,468 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { encode, positionText } from '#protocol';
+import { Unavailable } from '../../../src/core/ports/failures.ts';
+import type { Stores } from '../../../src/core/ports/stores.ts';
+import {
+  type Client,
+  dataOf,
+  type Frame,
+  openCore,
+  settled,
+  type TestCore,
+  testApp,
+  withOverrides,
+} from '../fakes.ts';
+
+const TAB = 'tab-0123456789-a';
+const KEEP = { size: 50, ttlSeconds: 120, lastSeconds: 0 };
+
+let site: TestCore;
+beforeEach(() => {
+  site = openCore();
+});
+
+/** Publishes events with the data `first` to `last`. */
+async function publish(
+  first: number,
+  last = first,
+  options: { channel?: string; except?: string; cached?: boolean } = {},
+) {
+  const { channel = 'orders', except, cached = false } = options;
+  for (let number = first; number <= last; number += 1) {
+    const payload = encode.event('n', String(number), channel);
+    const keep = { ...KEEP, lastSeconds: cached ? 600 : 0 };
+    await site.stores.broker.publish({ app: 'app-id', channel }, { payload, except }, keep);
+  }
+  await settled();
+}
+
+const numbersOf = (frames: readonly Frame[]): unknown[] =>
+  frames.filter(({ event }) => event === 'n').map(({ data }) => data);
+
+async function subscribed(channel = 'orders', tab: string | undefined = TAB): Promise<Client> {
+  const client = await site.connect(tab === undefined ? {} : { tab });
+  client.subscribe(channel);
+  await settled();
+  client.take();
+  return client;
+}
+
+/** The client answers each receipt that it was asked for. */
+function answer(client: Client): void {
+  for (const receipt of client.socket.receipts.splice(0)) client.session.alive(receipt);
+}
+
+async function closed(client: Client, code = 1006): Promise<void> {
+  client.close(code);
+  await settled();
+}
+
+async function back(channel = 'orders', tab = TAB): Promise<readonly Frame[]> {
+  const client = await site.connect({ tab });
+  client.take();
+  client.subscribe(channel);
+  await settled(8);
+  return client.take();
+}
+
+describe('a tab that comes back', () => {
+  test('13.5 gets what it missed, in order, after its success and before what follows', async () => {
+    const client = await subscribed();
+    await publish(1, 2);
+    site.tabs.tick();
+    answer(client);
+    await closed(client);
+    await publish(3, 5);
+    const again = await site.connect({ tab: TAB });
+    again.take();
+    again.subscribe('orders');
+    await publish(6);
+    await settled(8);
+    const frames = again.take();
+    expect(frames[0]?.event).toBe('pusher_internal:subscription_succeeded');
+    expect(numbersOf(frames)).toEqual([3, 4, 5, 6]);
+    await publish(7);
+    expect(numbersOf(again.take())).toEqual([7]);
+    expect(site.logger.errors).toEqual([]);
+  });
+
+  test('13.3 after a cut it continues at the last receipt', async () => {
+    const client = await subscribed();
+    await publish(1, 3);
+    site.tabs.tick();
+    answer(client);
+    await publish(4, 5);
+    await closed(client);
+    await publish(6);
+    expect(numbersOf(await back())).toEqual([4, 5, 6]);
+  });
+
+  test('13.4 with the setting `sent` no event comes twice', async () => {
+    site = openCore({ tabs: { afterCut: 'sent' } });
+    const client = await subscribed();
+    await publish(1, 5);
+    await closed(client);
+    await publish(6);
+    expect(numbersOf(await back())).toEqual([6]);
+  });
+
+  test('13.4 what the server settles before it closes comes exactly once', async () => {
+    const client = await subscribed();
+    await publish(1, 3);
+    const settling = site.tabs.settle(site.hub.connection('app-id', client.socketId)!);
+    await publish(4);
+    await settled();
+    expect(numbersOf(client.take())).toEqual([1, 2, 3]);
+    answer(client);
+    await settled();
+    answer(client);
+    await settling;
+    site.hub.connection('app-id', client.socketId)?.close({ code: 4200, message: 'closing' });
+    expect(client.take().map(({ event }) => event)).toEqual(['pusher:error']);
+    expect(client.socket.closed?.code).toBe(4200);
+    await closed(client, 4200);
+    expect(numbersOf(await back())).toEqual([4]);
+  });
+
+  test('13.3 is asked for one receipt at a time, only after something was written, and need not answer', async () => {
+    const quiet = await site.connect();
+    quiet.subscribe('orders');
+    const client = await subscribed();
+    site.tabs.tick();
+    expect(client.socket.receipts).toEqual([1]);
+    answer(client);
+    site.tabs.tick();
+    expect(client.socket.receipts).toEqual([]);
+    await publish(1);
+    site.tabs.tick();
+    await publish(2);
+    site.tabs.tick();
+    expect(client.socket.receipts).toEqual([2]);
+    client.session.alive(1);
+    client.session.alive(Number.NaN);
+    site.tabs.tick();
+    expect(client.socket.receipts).toEqual([2]);
+    expect([quiet.socket.pings, client.socket.ended]).toEqual([0, false]);
+  });
+
+  test('13.5 events that excluded one of its sockets stay excluded, missed and live', async () => {
+    const client = await subscribed();
+    const first = client.socketId;
+    await closed(client);
+    await publish(1, 1, { except: first });
+    await publish(2);
+    const again = await site.connect({ tab: TAB });
+    again.take();
+    again.subscribe('orders');
+    await settled(8);
+    expect(numbersOf(again.take())).toEqual([2]);
+    await publish(3, 3, { except: first });
+    await publish(4, 4, { except: again.socketId });
+    await publish(5, 5, { except: '9.9' });
+    expect(numbersOf(again.take())).toEqual([5]);
+    await closed(again);
+    await publish(6, 6, { except: first });
+    await publish(7);
+    expect(numbersOf(await back())).toEqual([3, 4, 5, 6, 7].filter((each) => each === 5 || each === 7));
+  });
+
+  test('13.5 the event of a cache channel comes once', async () => {
+    const client = await subscribed('cache-a');
+    await publish(1, 2, { channel: 'cache-a', cached: true });
+    site.tabs.tick();
+    answer(client);
+    await closed(client);
+    expect(numbersOf(await back('cache-a', 'another-tab-0001'))).toEqual([2]);
+    const again = await site.connect({ tab: TAB });
+    again.take();
+    again.subscribe('cache-a');
+    await settled(8);
+    expect(numbersOf(again.take())).toEqual([]);
+    site.tabs.tick();
+    answer(again);
+    await closed(again);
+    await publish(3, 4, { channel: 'cache-a', cached: true });
+    expect(numbersOf(await back('cache-a'))).toEqual([3, 4]);
+  });
+
+  test('13.5 a tab whose first answer is not confirmed gets the cached event again', async () => {
+    await publish(1, 1, { channel: 'cache-a', cached: true });
+    const client = await site.connect({ tab: TAB });
+    client.subscribe('cache-a');
+    await settled();
+    expect(numbersOf(client.take())).toEqual([1]);
+    await closed(client);
+    expect(numbersOf(await back('cache-a'))).toEqual([1]);
+  });
+
+  test('13.5 presence news, counts and client events are not sent again', async () => {
+    site = openCore({ apps: [testApp({ subscriptionCounts: true, clientEvents: 'all' })] });
+    const other = await site.connect();
+    other.subscribe('presence-a', { user_id: '1' });
+    const client = await site.connect({ tab: TAB });
+    client.subscribe('presence-a', { user_id: '2' });
+    await settled();
+    await closed(client);
+    other.sendClientEvent('presence-a', 'client-typing', {});
+    const third = await site.connect();
+    third.subscribe('presence-a', { user_id: '3' });
+    await settled();
+    await publish(1, 1, { channel: 'presence-a' });
+    const again = await site.connect({ tab: TAB });
+    again.take();
+    again.subscribe('presence-a', { user_id: '2' });
+    await settled(8);
+    const frames = again.take();
+    expect(frames.map(({ event }) => event)).toEqual(['pusher_internal:subscription_succeeded', 'n']);
+    expect(dataOf(frames[0])).toMatchObject({ presence: { ids: ['1', '3', '2'] } });
+  });
+
+  test('13.2 a stranger with the id gets nothing before a valid signature', async () => {
+    const client = await subscribed('private-a');
+    await closed(client);
+    await publish(1, 1, { channel: 'private-a' });
+    const stranger = await site.connect({ tab: TAB });
+    stranger.take();
+    stranger.send({ event: 'pusher:subscribe', data: { channel: 'private-a', auth: 'app-key:0000' } });
+    await settled();
+    expect(stranger.take().map(({ event }) => event)).not.toContain('n');
+    await closed(stranger);
+    expect(numbersOf(await back('private-a'))).toEqual([1]);
+  });
+
+  test('13.4 a channel that it has not subscribed to again keeps its place through another cut', async () => {
+    const client = await subscribed('orders');
+    client.subscribe('others');
+    await settled();
+    await closed(client);
+    await publish(1);
+    await publish(2, 2, { channel: 'others' });
+    const again = await site.connect({ tab: TAB });
+    again.subscribe('orders');
+    await settled(8);
+    expect(numbersOf(again.take())).toEqual([1]);
+    await closed(again);
+    expect(numbersOf(await back('others'))).toEqual([2]);
+  });
+
+  test('13.4 a channel that it left is forgotten', async () => {
+    const client = await subscribed();
+    client.unsubscribe('orders');
+    await settled();
+    await closed(client);
+    await publish(1);
+    expect(numbersOf(await back())).toEqual([]);
+  });
+
+  test('13.2 two open sockets with one id each get every event, and none is lost when both return', async () => {
+    const one = await subscribed();
+    await publish(1);
+    const two = await subscribed();
+    await publish(2);
+    site.tabs.tick();
+    for (const client of [one, two]) answer(client);
+    expect([numbersOf(one.frames), numbersOf(two.frames).at(-1)]).toEqual([[1, 2], 2]);
+    await closed(one);
+    await publish(3);
+    site.tabs.tick();
+    answer(two);
+    await closed(two);
+    await publish(4);
+    expect(numbersOf(await back())).toEqual(expect.arrayContaining([3, 4]));
+    expect(numbersOf(await back())).toEqual(expect.arrayContaining([3, 4]));
+  });
+
+  test('13.8 of many sockets with one id the records of 8 are kept', async () => {
+    const clients = [];
+    for (let at = 0; at < 9; at += 1) clients.push(await subscribed());
+    for (const client of clients) await closed(client);
+    await publish(1);
+    expect(numbersOf(await back())).toEqual([1]);
+    expect((await site.stores.tabStore.read({ app: 'app-id', tab: TAB })).length).toBeLessThanOrEqual(8);
+    expect(site.tabs.dropped).toBeGreaterThan(0);
+  });
+
+  test('13.4 nothing is kept when it is switched off', async () => {
+    site = openCore({ tabs: { keepMs: 0 } });
+    const client = await subscribed();
+    await closed(client);
+    await publish(1);
+    expect(numbersOf(await back())).toEqual([]);
+  });
+});
+
+describe('gaps', () => {
+  const gapsOf = () => Object.fromEntries(site.traffic.of('app-id').gaps.entries());
+
+  test('13.6 more events than the history keeps are a gap with their number; what is kept follows', async () => {
+    const client = await subscribed();
+    site.tabs.tick();
+    answer(client);
+    await closed(client);
+    await publish(1, 60);
+    expect(numbersOf(await back())).toEqual(Array.from({ length: 50 }, (_, at) => at + 11));
+    expect(gapsOf()).toEqual({ expired: 1 });
+  });
+
+  test('13.6 a client that does not ask for positions is told nothing, and gets none', async () => {
+    const client = await subscribed();
+    await closed(client);
+    await publish(1, 60);
+    const frames = await back();
+    expect(frames.some(({ event }) => event === 'wavehall:gap')).toBe(false);
+    expect(frames.some((frame) => frame.position !== undefined)).toBe(false);
+  });
+
+  test('13.6 a history that cannot be read is asked for again, and is a gap in the end', async () => {
+    let failures = 0;
+    const fails = (memory: Stores): Stores => ({
+      ...memory,
+      history: withOverrides(memory.history, {
+        after: (...args) =>
+          failures-- > 0 ? Promise.reject(new Unavailable('gone')) : memory.history.after(...args),
+      }),
+    });
+    site = openCore({ stores: fails });
+    const client = await subscribed();
+    await closed(client);
+    await publish(1);
+    failures = 1;
+    const again = await site.connect({ tab: TAB });
+    again.subscribe('orders');
+    await expect.poll(() => numbersOf(again.frames)).toEqual([1]);
+    expect(gapsOf()).toEqual({});
+    await closed(again);
+    failures = Infinity;
+    const third = await site.connect({ tab: TAB });
+    third.subscribe('orders');
+    await settled();
+    site.clock.pass(6000);
+    await expect.poll(() => gapsOf()).toEqual({ unavailable: 1 });
+    await publish(2);
+    await expect.poll(() => numbersOf(third.frames)).toEqual([2]);
+  });
+
+  test('13.6 a store that cannot say what the tab had is a gap', async () => {
+    const fails = (memory: Stores): Stores => ({
+      ...memory,
+      tabStore: withOverrides(memory.tabStore, { read: () => Promise.reject(new Unavailable('gone')) }),
+    });
+    site = openCore({ stores: fails });
+    const client = await site.connect({ tab: TAB });
+    client.subscribe('orders');
+    await settled();
+    site.clock.pass(6000);
+    await expect.poll(() => gapsOf()).toEqual({ unknown: 1 });
+  });
+});
+
+describe('clients that ask for positions', () => {
+  const ask = (client: Client, resume: unknown, channel = 'orders'): void =>
+    client.send({ event: 'pusher:subscribe', data: { channel, resume } });
+
+  test('13.7 get the position of each event, and of their subscription', async () => {
+    await publish(1);
+    const client = await site.connect();
+    client.take();
+    ask(client, {});
+    await settled();
+    await publish(2, 3);
+    const frames = client.take();
+    expect(frames.map(({ event }) => event)).toEqual(['pusher_internal:subscription_succeeded', 'n', 'n']);
+    const offsets = frames.map(({ position }) => Number(position?.split('.').at(-1)));
+    expect(offsets).toEqual([1, 2, 3]);
+  });
+
+  test('13.7 continue exactly where they say, on any socket', async () => {
+    const client = await site.connect();
+    ask(client, {});
+    await settled();
+    await publish(1, 5);
+    const { position } = client.frames.find(({ data }) => data === 2)!;
+    const again = await site.connect();
+    again.take();
+    ask(again, { position, away: 3, sockets: [client.socketId] });
+    await publish(6);
+    await settled(8);
+    const frames = again.take();
+    expect(frames[0]?.position).toBe(position);
+    expect(numbersOf(frames)).toEqual([3, 4, 5, 6]);
+    await publish(7, 7, { except: client.socketId });
+    expect(numbersOf(again.take())).toEqual([]);
+  });
+
+  test('13.7 others on the same channel get the same frames as ever', async () => {
+    const [asks, stock] = [await site.connect(), await site.connect()];
+    ask(asks, {});
+    stock.subscribe('orders');
+    await settled();
+    await publish(1);
+    expect(stock.frames.at(-1)).toEqual({ event: 'n', data: 1, channel: 'orders' });
+    expect(asks.frames.at(-1)).toMatchObject({
+      event: 'n',
+      data: 1,
+      position: expect.stringMatching(/\.1$/) as string,
+    });
+  });
+
+  test.each([
+    ['not a position', { position: 'x', away: 1 }, 'unknown'],
+    ['of another kind', { position: 7, away: 1 }, 'unknown'],
+    ['of another history', { position: 'foreign.0.3', away: 1e6 }, 'restarted'],
+    ['of another history, without a time', { position: 'foreign.0.3' }, 'restarted'],
+    ['of another history, with a time before all', { position: 'foreign.0.3', away: -1 }, 'restarted'],
+  ])('13.7 a position %s is a gap and no error', async (_what, resume, reason) => {
+    await publish(1);
+    const client = await site.connect();
+    client.take();
+    ask(client, resume);
+    await settled(8);
+    const [success, gap] = client.take();
+    expect(success?.event).toBe('pusher_internal:subscription_succeeded');
+    expect(gap).toMatchObject({ event: 'wavehall:gap', channel: 'orders' });
+    expect(dataOf(gap)).toMatchObject({ reason });
+  });
+
+  test('13.7 a position that was never reached is a gap', async () => {
+    await publish(1);
+    const part = await site.stores.history.after(
+      { app: 'app-id', channel: 'orders' },
+      { epoch: '', generation: '0', offset: 0 },
+      { events: 1, bytes: 1 },
+    );
+    const client = await site.connect();
+    ask(client, { position: positionText({ ...part.newest!, offset: 99 }), away: 1 });
+    await settled(8);
+    expect(dataOf(client.frames.at(-1))).toEqual({ reason: 'unknown' });
+  });
+
+  test.each([[[]], ['yes'], [1], [null], [undefined]])(
+    '13.7 `resume` is an object: %j asks for nothing',
+    async (resume) => {
+      const client = await site.connect();
+      ask(client, resume);
+      await settled();
+      await publish(1);
+      expect(client.frames.at(-1)).toEqual({ event: 'n', data: 1, channel: 'orders' });
+    },
+  );
+
+  test('13.7 sockets that are no ids, and more than 8, are ignored', async () => {
+    const client = await site.connect();
+    const named = Array.from({ length: 9 }, (_, at) => `1.${at}`);
+    ask(client, { sockets: [...named, 'x', 7, null] });
+    await settled();
+    await publish(1, 1, { except: '1.0' });
+    await publish(2, 2, { except: '1.8' });
+    expect(numbersOf(client.frames)).toEqual([1]);
+  });
+
+  test('13.1 beside an upstream no place is kept, and a position that is asked for is a gap', async () => {
+    site = openCore({ isHistoryPartial: true, tabs: { keepMs: 0 } });
+    await publish(1);
+    const client = await site.connect();
+    ask(client, { position: 'foreign.0.3', away: 1 });
+    await settled(8);
+    expect(dataOf(client.frames.at(-1))).toEqual({ reason: 'unknown' });
+  });
+});

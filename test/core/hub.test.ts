@@ -109,7 +109,10 @@ describe('one mutex for each channel', () => {
     const site = openCore({
       stores: (memory) => {
         const stores = recording(calls)(memory);
-        return { ...stores, broker: withOverrides(stores.broker, { subscribe: () => gate.promise.then(() => undefined) }) };
+        return {
+          ...stores,
+          broker: withOverrides(stores.broker, { subscribe: () => gate.promise.then(() => undefined) }),
+        };
       },
     });
     const [first, second] = [await site.connect(), await site.connect()];
@@ -160,7 +163,8 @@ describe('one mutex for each channel', () => {
       stores: (memory) => ({
         ...memory,
         broker: withOverrides(memory.broker, {
-          subscribe: ({ channel }) => (channel === 'slow' ? gate.promise.then(() => undefined) : Promise.resolve(undefined)),
+          subscribe: ({ channel }) =>
+            channel === 'slow' ? gate.promise.then(() => undefined) : Promise.resolve(undefined),
         }),
       }),
     });

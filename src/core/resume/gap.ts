@@ -1,9 +1,6 @@
 import { type GapReason, isSameHistory, type Position } from '#protocol';
 import type { HistoryPart } from '../ports/events.ts';
 
-/** Clocks of nodes and of the store differ by less. */
-const CLOCK_MARGIN_MS = 1000;
-
 interface GapQuestion {
   /** Where the client continues. */
   readonly position: Position;
@@ -23,7 +20,7 @@ export function gapReason({ position, awayMs, ttlMs, part, missing }: GapQuestio
     return missing > 0 ? 'expired' : undefined;
   }
   // Another history: it began after the position, with its first event, if everything since then was kept.
-  if (completeForMs <= awayMs + CLOCK_MARGIN_MS) return 'restarted';
-  if (droppedAgoMs >= 0 && droppedAgoMs <= awayMs + CLOCK_MARGIN_MS) return 'dropped';
+  if (completeForMs <= awayMs) return 'restarted';
+  if (droppedAgoMs >= 0 && droppedAgoMs <= awayMs) return 'dropped';
   return awayMs > ttlMs || missing > 0 ? 'expired' : undefined;
 }

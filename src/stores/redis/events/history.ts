@@ -4,6 +4,9 @@ import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { readHistory } from './missed-events.ts';
 
+/** Clocks of nodes and of Redis differ by less: what happened that long ago counts as now. */
+const CLOCK_MARGIN_MS = 1000;
+
 /** Reads the histories that all nodes share. */
 export class RedisHistory implements History {
   readonly #links: Links;
@@ -18,6 +21,10 @@ export class RedisHistory implements History {
     const part = await readHistory(this.#links.commands, this.#keys.channel(ref), position, portion);
     const { newest, until, found, lost, droppedAgoMs, completeForMs } = part;
     const events = found.filter((event) => event !== undefined);
-    return { newest, from: until - found.length - lost, until, events, droppedAgoMs, completeForMs };
+    return {
+      ...{ newest, from: until - found.length - lost, until, events },
+      droppedAgoMs: droppedAgoMs < 0 ? droppedAgoMs : Math.max(0, droppedAgoMs - CLOCK_MARGIN_MS),
+      completeForMs: Math.max(0, completeForMs - CLOCK_MARGIN_MS),
+    };
   }
 }

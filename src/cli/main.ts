@@ -6,6 +6,7 @@ import { addCutover } from './commands/cutover.ts';
 import { addApps } from './commands/apps.ts';
 import { addChannels } from './commands/channels.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addHistory } from './commands/history.ts';
 import { addRestart } from './commands/restart.ts';
 import { addStart, type Start } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
@@ -29,6 +30,7 @@ for (const add of [
   addApps,
   addChannels,
   addUsers,
+  addHistory,
   addTrigger,
   addTerminate,
   addRestart,

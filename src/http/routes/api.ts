@@ -2,7 +2,7 @@ import type { QueryValues } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Hub } from '../../core/channels/hub.ts';
 import type { NodeCommands, ConnectionQuota } from '../../core/ports/stores.ts';
-import type { Broker, CachedEvents } from '../../core/ports/events.ts';
+import type { Broker, CachedEvents, History } from '../../core/ports/events.ts';
 import type { Traffic } from '../../core/traffic/traffic.ts';
 import type { Membership } from '../../core/ports/membership.ts';
 
@@ -11,6 +11,7 @@ export interface Api {
   readonly hub: Hub;
   readonly broker: Broker;
   readonly cachedEvents: CachedEvents;
+  readonly history: History;
   readonly membership: Membership;
   readonly quota: ConnectionQuota;
   readonly nodeCommands: NodeCommands;

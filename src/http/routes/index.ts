@@ -3,6 +3,7 @@ import { batchEvents } from './batch-events.ts';
 import { channel, channels } from './channels.ts';
 import { connections } from './connections.ts';
 import { events } from './events.ts';
+import { history } from './history.ts';
 import { terminateConnections, users } from './users.ts';
 
 export interface Route {
@@ -19,6 +20,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/channels', handle: channels },
   { method: 'GET', path: '/channels/:channel', handle: channel },
   { method: 'GET', path: '/channels/:channel/users', handle: users },
+  { method: 'GET', path: '/channels/:channel/events', handle: history },
   { method: 'POST', path: '/users/:user/terminate_connections', handle: terminateConnections },
   { method: 'GET', path: '/connections', handle: connections },
 ];

@@ -3,6 +3,8 @@ import type { Config } from '../config/index.ts';
 import { counter, gauge, type Metric, scalar } from '../core/ports/metric.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
+import { tabMetrics } from '../core/resume/metrics.ts';
+import type { Tabs } from '../core/resume/tabs.ts';
 import { trafficMetrics } from '../core/traffic/metrics.ts';
 import type { Traffic } from '../core/traffic/traffic.ts';
 import type { RequestCounts } from '../http/request-counts.ts';
@@ -12,7 +14,7 @@ import type { WorkerGroup } from './worker-group.ts';
 
 interface NodeParts {
   readonly config: Pick<Config, 'maxConnections' | 'metricsCompat' | 'port'>;
-  readonly core: { readonly traffic: Traffic; readonly refusals: Refusals };
+  readonly core: { readonly traffic: Traffic; readonly refusals: Refusals; readonly tabs: Tabs };
   readonly stores: Pick<Stores, 'metrics'>;
   readonly requests: RequestCounts;
   readonly certificate: Pick<Certificate, 'expiresAtSeconds'>;
@@ -25,6 +27,7 @@ export const nodeMetrics = ({ config, core, stores, requests, ...server }: NodeP
   ...trafficMetrics(core.traffic),
   ...requests.metrics,
   ...core.refusals.metrics,
+  ...tabMetrics(core.tabs),
   ...stores.metrics,
   ...(config.metricsCompat === 'off' ? [] : soketiMetrics(config.metricsCompat, core.traffic, config.port)),
 ];

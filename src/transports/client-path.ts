@@ -1,4 +1,4 @@
-/** What the path of a client names (SPEC 2.1, 13.2). */
+/** Names in the path of a client (SPEC 2.1, 13.2). */
 export interface ClientPath {
   readonly appKey: string;
   /** `undefined`: the client does not name its tab. */
@@ -8,10 +8,13 @@ export interface ClientPath {
 /** A path with a tab that is not valid. */
 export const INVALID_TAB = Symbol('invalid tab');
 
-const CLIENT_PATH = /^(?:\/t\/([^/]*))?\/app\/([^/]+)\/?$/;
+const CLIENT_PATH = /^(?:(?:\/app)?\/t\/([^/]*))?\/app\/([^/]+)\/?$/;
 const TAB = /^[\w-]{16,64}$/;
 
-/** Reads `{prefix}/t/{tab}/app/{key}`, with or without the prefix, the tab and a slash at the end; `undefined` for other paths. */
+/**
+ * Reads `{prefix}/t/{tab}/app/{key}`, with or without the prefix, the tab and a slash at the end; `undefined` for other paths. `/app` may
+ * stand in front of a tab, for proxies that pass nothing else on.
+ */
 export function clientPathIn(path: string, prefix: string): ClientPath | typeof INVALID_TAB | undefined {
   const start = prefix !== '' && path.startsWith(`/${prefix}/`) ? prefix.length + 1 : 0;
   const match = CLIENT_PATH.exec(path.slice(start)) ?? CLIENT_PATH.exec(path);

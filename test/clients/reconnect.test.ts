@@ -1,12 +1,13 @@
 /** Reconnects of a stock pusher-js after a refusal, a crash and a shutdown, by close code. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { APP, APP_VARIABLES } from '../support/app.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { SwitchableProxy } from '../support/switchable-proxy.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { subscribeTo, inState, membersOf, openClients, optionsFor, Pusher } from './stock-clients.ts';
 import { sleep } from '../../src/core/util/time.ts';
@@ -23,42 +24,6 @@ const closeLater = <T extends { close(): unknown }>(resource: T): T => {
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
-
-/** TCP proxy at one address whose target can change, like a load balancer. */
-class SwitchableProxy {
-  readonly #server: Server;
-  readonly #open = new Set<Socket>();
-  target = 0;
-  /** Number of accepted connections. */
-  accepted = 0;
-
-  constructor() {
-    this.#server = createServer((client) => {
-      this.accepted += 1;
-      const upstream = connect(this.target, '127.0.0.1');
-      for (const [from, to] of [
-        [client, upstream],
-        [upstream, client],
-      ] as const) {
-        this.#open.add(from);
-        from.pipe(to);
-        from.on('error', () => to.destroy());
-        from.on('close', () => this.#open.delete(from));
-      }
-    });
-  }
-
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const socket of this.#open) socket.destroy();
-    await closed;
-  }
-}
 
 const unknownKey = { code: 4001, message: 'Application does not exist' };
 const overQuota = { code: 4004, message: 'Application is over connection quota' };

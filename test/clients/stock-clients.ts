@@ -111,7 +111,7 @@ export const echoOptions = (application: Application, user: string) => ({
   },
 });
 
-function newEcho<T extends 'reverb' | 'pusher'>(broadcaster: T, options: object): Echo<T> {
+export function newEcho<T extends 'reverb' | 'pusher'>(broadcaster: T, options: object): Echo<T> {
   return new EchoModule<T>({ broadcaster, ...options } as unknown as ConstructorParameters<
     typeof EchoModule<T>
   >[0]);

@@ -76,7 +76,8 @@ test('1.2 data of every server frame except errors is a string that holds JSON',
 });
 
 test('1.8 the server’s own events have reserved names only', () => {
-  for (const name of Object.values(serverEvents)) expect(name).toMatch(/^(pusher(_internal)?|wavehall):[a-z_]+$/);
+  for (const name of Object.values(serverEvents))
+    expect(name).toMatch(/^(pusher(_internal)?|wavehall):[a-z_]+$/);
 });
 
 test('3.6 a failed authorisation is sent as both frames, in their order', () => {

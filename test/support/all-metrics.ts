@@ -2,6 +2,7 @@
 import type { Metric } from '../../src/core/ports/metric.ts';
 import { replayMetrics } from '../../src/core/replay-guard.ts';
 import { Refusals } from '../../src/core/refusals/refusals.ts';
+import { tabMetrics } from '../../src/core/resume/metrics.ts';
 import { trafficMetrics } from '../../src/core/traffic/metrics.ts';
 import { Traffic } from '../../src/core/traffic/traffic.ts';
 import { Histogram } from '../../src/core/util/histogram.ts';
@@ -27,6 +28,7 @@ export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
     isReady: () => true,
   }),
   'Apps: connections, channels, events': trafficMetrics(new Traffic()),
+  'Clients that come back': tabMetrics({ open: 0, away: 0, dropped: 0 }),
   'HTTP requests': new RequestCounts('').metrics,
   'Refusals and limits': new Refusals({ warn: () => undefined }, Date.now).metrics,
   Redis: [

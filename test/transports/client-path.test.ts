@@ -52,12 +52,15 @@ describe('the tab in an address', () => {
   test.each([
     [`/t/${id}/app/key`, '', id],
     [`/t/${id}/app/key/`, '', id],
+    [`/app/t/${id}/app/key`, '', id],
+    [`/ws/app/t/${id}/app/key`, 'ws', id],
+    ['/app/t', '', undefined, 't'],
     [`/ws/t/${id}/app/key`, 'ws', id],
     [`/t/${id}/app/key`, 'ws', id],
     [`/t/${'A-_9'.repeat(16)}/app/key`, '', 'A-_9'.repeat(16)],
     ['/app/key', '', undefined],
-  ])('13.2 is read from %s with the prefix %j', (path, prefix, tab) => {
-    expect(clientPathIn(path, prefix)).toEqual({ appKey: 'key', tab });
+  ])('13.2 is read from %s with the prefix %j', (path, prefix, tab, appKey = 'key') => {
+    expect(clientPathIn(path, prefix)).toEqual({ appKey, tab });
   });
 
   test.each([

@@ -16,7 +16,7 @@ export interface ResumePoint {
   readonly isFresh: boolean;
 }
 
-/** What is kept of one socket of a tab. */
+/** Record of one socket of a tab. */
 export interface TabRecord {
   readonly socketId: string;
   /** Earlier sockets of the tab, the newest last. */

@@ -6,7 +6,7 @@ export const MOST_RECORDS = 8;
 /** Earlier sockets of a tab that are remembered. */
 const MOST_SOCKETS = 8;
 
-/** What a new socket of a tab takes over. */
+/** Places that a new socket of a tab takes over. */
 export interface Inheritance {
   readonly points: ReadonlyMap<string, ResumePoint>;
   readonly earlierSocketIds: readonly string[];

@@ -110,7 +110,7 @@ export function ownPath(url: string, prefix: string): string {
 }
 
 /** The tab in the path of a client (SPEC 13.2), which the upstream does not know. */
-const TAB = /^\/t\/[^/?]*(?=\/app\/)/;
+const TAB = /^(?:\/app)?\/t\/[^/?]*(?=\/app\/)/;
 
 /** SPEC 11.2: the same path without a tab, below the upstream's prefix instead of ours. */
 export const forwardedPath = (url: string, { upstream, prefix }: UpstreamRoute): string =>

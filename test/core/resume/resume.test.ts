@@ -39,8 +39,8 @@ async function publish(
 const numbersOf = (frames: readonly Frame[]): unknown[] =>
   frames.filter(({ event }) => event === 'n').map(({ data }) => data);
 
-async function subscribed(channel = 'orders', tab: string | undefined = TAB): Promise<Client> {
-  const client = await site.connect(tab === undefined ? {} : { tab });
+async function subscribed(channel = 'orders'): Promise<Client> {
+  const client = await site.connect({ tab: TAB });
   client.subscribe(channel);
   await settled();
   client.take();

@@ -31,6 +31,7 @@ module.exports = {
       ['^protocol/', '^(node:)?crypto$'],
       'One file may use node:crypto.',
     ),
+    only('the-client-imports-nothing', '^client/', ['^client/'], 'One file for browsers.'),
     only(
       'settings-import-nothing',
       '^src/settings/',

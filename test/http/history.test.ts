@@ -35,7 +35,13 @@ describe('the history of a channel', () => {
     await publish(1, 2);
     await publish(3, 3, { socket_id: '1.2', name: 'ü "x"', data: '{"n":3,"big":12345678901234567890}' });
     const all = await read();
-    expect(all.events.map(({ name, data, socket_id }) => ({ name, data, ...(socket_id !== undefined && { socket_id }) }))).toEqual([
+    expect(
+      all.events.map(({ name, data, socket_id }) => ({
+        name,
+        data,
+        ...(socket_id !== undefined && { socket_id }),
+      })),
+    ).toEqual([
       { name: 'n', data: '{"n":1}' },
       { name: 'n', data: '{"n":2}' },
       { name: 'ü "x"', data: '{"n":3,"big":12345678901234567890}', socket_id: '1.2' },

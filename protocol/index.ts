@@ -8,9 +8,9 @@ export { isJsonObject, type JsonObject, ownField, parseJson, parseJsonObject } f
 export { isTooDeep, textOfField, textsOfFields, textsOfItems } from './json/json-text.ts';
 export * from './limits.ts';
 export * from './frames/messages.ts';
-export * from './position.ts';
+export * from './frames/position.ts';
 export * from './presence.ts';
-export * from './resume.ts';
+export * from './frames/resume.ts';
 export {
   parseQuery,
   type QueryPair,

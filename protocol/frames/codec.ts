@@ -2,10 +2,16 @@ import { isClientEvent, plainClientEvent } from './client-event.ts';
 import { errors, hasErrorFrame, ProtocolError, type SubscriptionFailure } from '../errors.ts';
 import { ownField, isJsonObject, type JsonObject, parseJsonObject } from '../json/json.ts';
 import { isTooDeep, textOfField } from '../json/json-text.ts';
-import { type ClientMessage, PUSHER_PREFIX, type ServerEvent, serverEvents } from './messages.ts';
-import { positionText, type Position } from '../position.ts';
+import {
+  type ClientMessage,
+  type GapReason,
+  PUSHER_PREFIX,
+  type ServerEvent,
+  serverEvents,
+} from './messages.ts';
+import { positionText, type Position } from './position.ts';
 import { type Member, rosterJson } from '../presence.ts';
-import { type GapReason, parseResume } from '../resume.ts';
+import { parseResume } from './resume.ts';
 
 // --- from the client ---------------------------------------------------------
 

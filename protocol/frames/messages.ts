@@ -1,4 +1,17 @@
-import type { ResumeRequest } from '../resume.ts';
+import type { Position } from './position.ts';
+
+/** 13.7 — what a client asks for with a subscription. */
+export interface ResumeRequest {
+  /** Where it continues; `undefined`: it begins; `unreadable`: it continues somewhere that cannot be read. */
+  readonly position: Position | 'unreadable' | undefined;
+  /** Infinity: not known. */
+  readonly awaySeconds: number;
+  /** Earlier socket ids of the client. */
+  readonly sockets: readonly string[];
+}
+
+/** 13.6 — why events may be missing. */
+export type GapReason = 'expired' | 'dropped' | 'restarted' | 'unavailable' | 'unknown';
 
 /** 1 — the messages of a client, decoded. */
 export type ClientMessage =

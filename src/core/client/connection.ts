@@ -75,7 +75,7 @@ export class Connection {
   /** Earlier sockets of the same client: events that exclude one of them exclude this one too (SPEC 13.5). */
   earlierSocketIds: readonly string[] = NO_SOCKETS;
   /** `undefined`: the client does not name its tab (SPEC 13.2). */
-  tab: Tab | undefined;
+  tab: Tab<Subscription> | undefined;
   /** Time of the last sign of life, and of the ping that waits for one (0: none). */
   seenAtMs: number;
   pingedAtMs = 0;

@@ -1,4 +1,4 @@
-import type { ResumeRequest } from '#protocol';
+import type { Position, ResumeRequest } from '#protocol';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { CachedEvent, History } from '../ports/events.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
@@ -9,6 +9,7 @@ import { Tabs, type TabsDeps } from './tabs.ts';
 const MOST_SOCKETS = 8;
 
 export interface ResumeDeps extends TabsDeps {
+  readonly hub: TabsDeps['hub'] & { startPosition(subscription: Subscription): Position | undefined };
   readonly history: History;
   readonly outbound: { readonly softBytes: number };
   /** True: events of channels may pass that are in no history (those of an upstream, SPEC 13.1), so that no gap can be excluded. */

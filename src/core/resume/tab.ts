@@ -1,10 +1,15 @@
 import type { Position } from '#protocol';
-import type { Subscription } from '../client/connection.ts';
+import type { ChannelRef } from '../ports/events.ts';
 import type { ResumePoint, TabRecord, TabRef } from '../ports/tab-store.ts';
 import type { Inheritance } from './merge.ts';
 import { isSamePosition, laterOf } from './positions.ts';
 
 const UNKNOWN: ResumePoint = { position: undefined, atMs: 0, isFresh: true };
+
+/** A subscription of the socket, as far as its tab knows it. */
+interface OnChannel {
+  readonly ref: ChannelRef;
+}
 
 /** One channel of an open socket. */
 interface Place {
@@ -14,13 +19,13 @@ interface Place {
   written: Position | undefined;
 }
 
-interface Receipt {
+interface Receipt<Subscription> {
   readonly number: number;
   readonly atMs: number;
   readonly written: ReadonlyMap<Subscription, Position>;
 }
 
-interface TabParts {
+interface TabParts<Subscription> {
   readonly ref: TabRef;
   readonly socketId: string;
   readonly writtenPosition: (subscription: Subscription) => Position | undefined;
@@ -28,7 +33,7 @@ interface TabParts {
 }
 
 /** An open socket of a tab (SPEC 13.2): what was written to it, and what is known to have arrived. */
-export class Tab {
+export class Tab<Subscription extends OnChannel> {
   readonly ref: TabRef;
   readonly socketId: string;
   earlierSocketIds: readonly string[] = [];
@@ -37,19 +42,19 @@ export class Tab {
   /** True when the stored record is older than what is known here. */
   isChanged = false;
   savedAtMs = 0;
-  readonly #writtenPosition: TabParts['writtenPosition'];
+  readonly #writtenPosition: (subscription: Subscription) => Position | undefined;
   readonly #clock: () => number;
   /** Channels of earlier sockets that this one has not subscribed to yet. */
   #inherited = new Map<string, ResumePoint>();
   readonly #places = new Map<Subscription, Place>();
-  #receipt: Receipt | undefined;
+  #receipt: Receipt<Subscription> | undefined;
   #receipts = 0;
   #answered: (() => void) | undefined;
   /** True when the store could not be asked what earlier sockets left. */
   #isUnknown = false;
   #frozenAtMs: number | undefined;
 
-  constructor({ ref, socketId, writtenPosition, clock }: TabParts) {
+  constructor({ ref, socketId, writtenPosition, clock }: TabParts<Subscription>) {
     this.ref = ref;
     this.socketId = socketId;
     this.#writtenPosition = writtenPosition;

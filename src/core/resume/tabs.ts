@@ -1,11 +1,14 @@
-import type { Hub } from '../channels/hub.ts';
-import type { Connection } from '../client/connection.ts';
+import type { Position } from '#protocol';
+import type { Connection, Subscription } from '../client/connection.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { TabStore } from '../ports/tab-store.ts';
 import { within } from '../util/time.ts';
 import type { AwayLimits } from './away-budget.ts';
 import { Tab } from './tab.ts';
 import { TabRecords } from './tab-records.ts';
+
+/** The tab of a connection. */
+type ClientTab = Tab<Subscription>;
 
 /** Time between two writes of an open tab whose positions change. */
 const SAVE_EVERY_MS = 3000;
@@ -23,7 +26,7 @@ export interface TabSettings extends AwayLimits {
 
 export interface TabsDeps {
   readonly tabStore: TabStore;
-  readonly hub: Hub;
+  readonly hub: { writtenPosition(subscription: Subscription): Position | undefined };
   readonly clock: () => number;
   readonly logger: Logger;
   readonly tabSettings: TabSettings;
@@ -32,7 +35,7 @@ export interface TabsDeps {
 /** The open tabs of this node (SPEC 13.2 to 13.4): their receipts, and their records while they are open and when they close. */
 export class Tabs {
   readonly #deps: TabsDeps;
-  readonly #open = new Map<Tab, Connection>();
+  readonly #open = new Map<ClientTab, Connection>();
   readonly #records: TabRecords;
 
   constructor(deps: TabsDeps) {
@@ -56,7 +59,7 @@ export class Tabs {
   opened(connection: Connection, id: string): void {
     const { hub, clock, tabSettings } = this.#deps;
     if (tabSettings.keepMs === 0) return;
-    const tab = new Tab({
+    const tab = new Tab<Subscription>({
       ref: { app: connection.app.id, tab: id },
       socketId: connection.socketId,
       writtenPosition: (subscription) => hub.writtenPosition(subscription),
@@ -105,7 +108,7 @@ export class Tabs {
     }
   }
 
-  async #inherit(connection: Connection, tab: Tab): Promise<void> {
+  async #inherit(connection: Connection, tab: ClientTab): Promise<void> {
     const inheritance = await this.#records.inherit(tab.ref);
     tab.inherit(inheritance);
     connection.earlierSocketIds = tab.earlierSocketIds;
@@ -116,12 +119,12 @@ export class Tabs {
   }
 
   /** True when the stored record is old: positions changed since, or it would expire. */
-  #isDue(tab: Tab, now: number): boolean {
+  #isDue(tab: ClientTab, now: number): boolean {
     const ageMs = now - tab.savedAtMs;
     return tab.hasPoints && ageMs >= (tab.isChanged ? SAVE_EVERY_MS : this.#deps.tabSettings.keepMs / 3);
   }
 
-  async #save(tab: Tab): Promise<void> {
+  async #save(tab: ClientTab): Promise<void> {
     tab.savedAtMs = this.#deps.clock();
     tab.isChanged = false;
     const isSaved = await this.#records.save(tab.ref, tab.record(this.#deps.tabSettings.afterCut, false));
@@ -130,13 +133,13 @@ export class Tabs {
 }
 
 /** SPEC 13.3. */
-function askForReceipt({ socket }: Connection, tab: Tab): void {
+function askForReceipt({ socket }: Connection, tab: ClientTab): void {
   const receipt = tab.nextReceipt();
   if (receipt !== undefined) socket.ping(receipt);
 }
 
 /** Resolves when everything that was written is confirmed, the receipt under way included. */
-async function confirm(connection: Connection, tab: Tab): Promise<void> {
+async function confirm(connection: Connection, tab: ClientTab): Promise<void> {
   await tab.receiptAnswered();
   askForReceipt(connection, tab);
   await tab.receiptAnswered();

@@ -28,8 +28,8 @@ import { RedisOutbox } from './outbox/outbox.ts';
 import { Publisher } from './events/publisher.ts';
 import { RedisReplayGuard } from './replay-guard.ts';
 import { CHANNEL_DAMAGED, KEY_REPAIRED } from './link/scripts.ts';
-import { RedisState } from './state.ts';
-import { RedisTabStore } from './tabs/tab-store.ts';
+import { RedisState } from './state/shared-state.ts';
+import { RedisTabStore } from './state/tab-store.ts';
 import { readLeases, redisStatus } from './status.ts';
 
 const SETTLING_MS = 5000;

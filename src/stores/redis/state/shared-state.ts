@@ -1,9 +1,9 @@
 import { parseJson } from '#protocol';
-import type { SharedState } from '../../core/ports/stores.ts';
-import { Unavailable } from '../../core/ports/failures.ts';
-import type { Keys } from './keys.ts';
-import type { Links } from './link/links.ts';
-import { KEY_REPAIRED, withRepair } from './link/scripts.ts';
+import type { SharedState } from '../../../core/ports/stores.ts';
+import { Unavailable } from '../../../core/ports/failures.ts';
+import type { Keys } from '../keys.ts';
+import type { Links } from '../link/links.ts';
+import { KEY_REPAIRED, withRepair } from '../link/scripts.ts';
 
 /** Keeps shared state under one key for each name; it outlives the nodes. */
 export class RedisState implements SharedState {

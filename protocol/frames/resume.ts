@@ -1,19 +1,10 @@
-import { isJsonObject, ownField } from './json/json.ts';
-import { parsePosition, type Position } from './position.ts';
-import { isSocketId } from './socket-id.ts';
+import { isJsonObject, ownField } from '../json/json.ts';
+import type { ResumeRequest } from './messages.ts';
+import { parsePosition } from './position.ts';
+import { isSocketId } from '../socket-id.ts';
 
 /** 13.7 — earlier sockets that one client may name. */
 const MOST_SOCKETS = 8;
-
-/** 13.7 — what a client asks for with a subscription. */
-export interface ResumeRequest {
-  /** Where it continues; `undefined`: it begins; `unreadable`: it continues somewhere that cannot be read. */
-  readonly position: Position | 'unreadable' | undefined;
-  /** Infinity: not known. */
-  readonly awaySeconds: number;
-  /** Earlier socket ids of the client. */
-  readonly sockets: readonly string[];
-}
 
 const isSocketIdText = (value: unknown): value is string => typeof value === 'string' && isSocketId(value);
 
@@ -28,6 +19,3 @@ export function parseResume(value: unknown): ResumeRequest | undefined {
     sockets: Array.isArray(sockets) ? sockets.slice(-MOST_SOCKETS).filter(isSocketIdText) : [],
   };
 }
-
-/** 13.6 — why events may be missing. */
-export type GapReason = 'expired' | 'dropped' | 'restarted' | 'unavailable' | 'unknown';

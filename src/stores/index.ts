@@ -1,7 +1,7 @@
 import type { App } from '../core/app.ts';
 import { retentionOf } from '../core/channels/retention.ts';
 import type { Stores } from '../core/ports/stores.ts';
-import type { ChannelRef } from '../core/ports/events.ts';
+import type { ChannelRef } from '../core/ports/channel-ref.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { WebhookWishes } from '../core/ports/webhook-wishes.ts';
 import { openMemoryStores } from './memory/index.ts';

@@ -1,5 +1,5 @@
 import { userOfUserChannel } from '../core/channels/user-channel.ts';
-import type { ChannelRef } from '../core/ports/events.ts';
+import type { ChannelRef } from '../core/ports/channel-ref.ts';
 import type { WebhookRecord } from '../core/ports/webhooks.ts';
 
 export const TRANSITION_KINDS = ['occupied', 'added', 'removed', 'vacated', 'counted'] as const;

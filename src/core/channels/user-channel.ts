@@ -1,4 +1,4 @@
-import type { ChannelRef } from '../ports/events.ts';
+import type { ChannelRef } from '../ports/channel-ref.ts';
 
 /** A signed-in user is a member of a channel that no client can subscribe to; the sockets that watch the user subscribe to it. */
 const USER_CHANNEL_PREFIX = '#user-';

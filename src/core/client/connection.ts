@@ -2,9 +2,9 @@ import { encode, type Member, type ProtocolError, type SignedInUser } from '#pro
 import type { App } from '../app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
+import type { ResumePoint } from '../ports/tab-store.ts';
 import type { FrameEncoder, Socket } from '../ports/transport.ts';
 import { encoderWithPositions, payloadFor } from '../resume/positions.ts';
-import type { Tab } from '../resume/tab.ts';
 import type { AppTraffic, CloseCause } from '../traffic/app-traffic.ts';
 
 /** One connection on one channel. */
@@ -47,6 +47,21 @@ interface CloseReason {
   readonly message: string;
 }
 
+/** The tab that a client named (SPEC 13.2), as the client's messages need it. */
+export interface ClientTab {
+  /** Resolves when the places that earlier sockets left are known. */
+  readonly ready: Promise<void>;
+  /** Where the tab continues on a channel; `undefined`: it was not on it. */
+  pointOf(channel: string): ResumePoint | undefined;
+  /** The client is on a channel whose events it gets after `point`. */
+  subscribed(subscription: Subscription, point: ResumePoint): void;
+  unsubscribed(channel: string): void;
+  /** The client answered the ping with this number. */
+  answered(receipt: number): void;
+  /** Nothing more is written to the client. */
+  freeze(): void;
+}
+
 const NO_SOCKETS: readonly string[] = [];
 
 interface ConnectionParts {
@@ -75,7 +90,7 @@ export class Connection {
   /** Earlier sockets of the same client: events that exclude one of them exclude this one too (SPEC 13.5). */
   earlierSocketIds: readonly string[] = NO_SOCKETS;
   /** `undefined`: the client does not name its tab (SPEC 13.2). */
-  tab: Tab<Subscription> | undefined;
+  tab: ClientTab | undefined;
   /** Time of the last sign of life, and of the ping that waits for one (0: none). */
   seenAtMs: number;
   pingedAtMs = 0;

@@ -1,4 +1,7 @@
 import type { Position } from '#protocol';
+import type { ChannelRef } from './channel-ref.ts';
+
+export type { ChannelRef } from './channel-ref.ts';
 
 /** Events of a channel that are remembered, for nodes and clients that missed them. */
 export interface HistoryBounds {
@@ -12,12 +15,6 @@ export interface Retention extends HistoryBounds {
   readonly lastSeconds?: number;
   /** Bytes that are remembered for the app in total, one half for histories, one for last events. 0 or none: no limit. */
   readonly appBytes?: number;
-}
-
-/** A channel of one app; the pair is the key everywhere. */
-export interface ChannelRef {
-  readonly app: string;
-  readonly channel: string;
 }
 
 /** An event with its finished frame. The publishing node encodes it; member changes are encoded by each node that receives them from Redis. */

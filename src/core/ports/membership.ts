@@ -1,5 +1,5 @@
 import type { Member } from '#protocol';
-import type { ChannelRef } from './events.ts';
+import type { ChannelRef } from './channel-ref.ts';
 
 export interface Occupancy {
   readonly subscriptions: number;

@@ -1,4 +1,4 @@
-import type { ChannelRef } from './events.ts';
+import type { ChannelRef } from './channel-ref.ts';
 
 /**
  * Webhooks that one channel's transitions cause; data of the configuration, so that a store can pass it to the step that decides. A signed-in

@@ -1,5 +1,5 @@
 import type { WebhookType } from '#protocol';
-import type { ChannelRef } from './events.ts';
+import type { ChannelRef } from './channel-ref.ts';
 
 /** Fields of a webhook event besides its name and its channel; the names are those on the wire. */
 export type WebhookFields = Readonly<Record<string, string | number>>;

@@ -1,15 +1,10 @@
 import type { Position } from '#protocol';
-import type { ChannelRef } from '../ports/events.ts';
+import type { ClientTab, Subscription } from '../client/connection.ts';
 import type { ResumePoint, TabRecord, TabRef } from '../ports/tab-store.ts';
 import type { Inheritance } from './merge.ts';
 import { isSamePosition, laterOf } from './positions.ts';
 
 const UNKNOWN: ResumePoint = { position: undefined, atMs: 0, isFresh: true };
-
-/** A subscription of the socket, as far as its tab knows it. */
-interface OnChannel {
-  readonly ref: ChannelRef;
-}
 
 /** One channel of an open socket. */
 interface Place {
@@ -19,13 +14,13 @@ interface Place {
   written: Position | undefined;
 }
 
-interface Receipt<Subscription> {
+interface Receipt {
   readonly number: number;
   readonly atMs: number;
   readonly written: ReadonlyMap<Subscription, Position>;
 }
 
-interface TabParts<Subscription> {
+interface TabParts {
   readonly ref: TabRef;
   readonly socketId: string;
   readonly writtenPosition: (subscription: Subscription) => Position | undefined;
@@ -33,7 +28,7 @@ interface TabParts<Subscription> {
 }
 
 /** An open socket of a tab (SPEC 13.2): what was written to it, and what is known to have arrived. */
-export class Tab<Subscription extends OnChannel> {
+export class Tab implements ClientTab {
   readonly ref: TabRef;
   readonly socketId: string;
   earlierSocketIds: readonly string[] = [];
@@ -47,14 +42,14 @@ export class Tab<Subscription extends OnChannel> {
   /** Channels of earlier sockets that this one has not subscribed to yet. */
   #inherited = new Map<string, ResumePoint>();
   readonly #places = new Map<Subscription, Place>();
-  #receipt: Receipt<Subscription> | undefined;
+  #receipt: Receipt | undefined;
   #receipts = 0;
   #answered: (() => void) | undefined;
   /** True when the store could not be asked what earlier sockets left. */
   #isUnknown = false;
   #frozenAtMs: number | undefined;
 
-  constructor({ ref, socketId, writtenPosition, clock }: TabParts<Subscription>) {
+  constructor({ ref, socketId, writtenPosition, clock }: TabParts) {
     this.ref = ref;
     this.socketId = socketId;
     this.#writtenPosition = writtenPosition;

@@ -7,9 +7,6 @@ import type { AwayLimits } from './away-budget.ts';
 import { Tab } from './tab.ts';
 import { TabRecords } from './tab-records.ts';
 
-/** The tab of a connection. */
-type ClientTab = Tab<Subscription>;
-
 /** Time between two writes of an open tab whose positions change. */
 const SAVE_EVERY_MS = 3000;
 /** Records of open tabs that are written in one second at most. */
@@ -35,7 +32,7 @@ export interface TabsDeps {
 /** The open tabs of this node (SPEC 13.2 to 13.4): their receipts, and their records while they are open and when they close. */
 export class Tabs {
   readonly #deps: TabsDeps;
-  readonly #open = new Map<ClientTab, Connection>();
+  readonly #open = new Map<Connection, Tab>();
   readonly #records: TabRecords;
 
   constructor(deps: TabsDeps) {
@@ -59,26 +56,27 @@ export class Tabs {
   opened(connection: Connection, id: string): void {
     const { hub, clock, tabSettings } = this.#deps;
     if (tabSettings.keepMs === 0) return;
-    const tab = new Tab<Subscription>({
+    const tab = new Tab({
       ref: { app: connection.app.id, tab: id },
       socketId: connection.socketId,
       writtenPosition: (subscription) => hub.writtenPosition(subscription),
       clock,
     });
     connection.tab = tab;
-    this.#open.set(tab, connection);
+    this.#open.set(connection, tab);
     tab.ready = this.#inherit(connection, tab);
   }
 
   /** SPEC 13.4: the socket closed. Resolves when a return of the tab finds its record, or the store is away. */
-  async closed({ tab, socket }: Connection): Promise<void> {
+  async closed(connection: Connection): Promise<void> {
+    const tab = this.#open.get(connection);
     if (tab === undefined) return;
     await tab.ready;
-    if (this.#open.delete(tab))
+    if (this.#open.delete(connection))
       await this.#records.park(
         tab.ref,
         tab.record(this.#deps.tabSettings.afterCut, true),
-        socket.remoteAddress,
+        connection.socket.remoteAddress,
       );
   }
 
@@ -87,7 +85,7 @@ export class Tabs {
    * everything, or after 2 s, and the record is stored.
    */
   async settle(connection: Connection): Promise<void> {
-    const { tab } = connection;
+    const tab = this.#open.get(connection);
     if (tab === undefined || connection.closing) return;
     connection.settle();
     await within(confirm(connection, tab), SETTLE_MS);
@@ -99,7 +97,7 @@ export class Tabs {
     const now = this.#deps.clock();
     this.#records.tick();
     let saves = 0;
-    for (const [tab, connection] of this.#open) {
+    for (const [connection, tab] of this.#open) {
       if (connection.closing) continue;
       askForReceipt(connection, tab);
       if (saves >= SAVES_PER_TICK || !this.#isDue(tab, now)) continue;
@@ -108,7 +106,7 @@ export class Tabs {
     }
   }
 
-  async #inherit(connection: Connection, tab: ClientTab): Promise<void> {
+  async #inherit(connection: Connection, tab: Tab): Promise<void> {
     const inheritance = await this.#records.inherit(tab.ref);
     tab.inherit(inheritance);
     connection.earlierSocketIds = tab.earlierSocketIds;
@@ -119,12 +117,12 @@ export class Tabs {
   }
 
   /** True when the stored record is old: positions changed since, or it would expire. */
-  #isDue(tab: ClientTab, now: number): boolean {
+  #isDue(tab: Tab, now: number): boolean {
     const ageMs = now - tab.savedAtMs;
     return tab.hasPoints && ageMs >= (tab.isChanged ? SAVE_EVERY_MS : this.#deps.tabSettings.keepMs / 3);
   }
 
-  async #save(tab: ClientTab): Promise<void> {
+  async #save(tab: Tab): Promise<void> {
     tab.savedAtMs = this.#deps.clock();
     tab.isChanged = false;
     const isSaved = await this.#records.save(tab.ref, tab.record(this.#deps.tabSettings.afterCut, false));
@@ -133,13 +131,13 @@ export class Tabs {
 }
 
 /** SPEC 13.3. */
-function askForReceipt({ socket }: Connection, tab: ClientTab): void {
+function askForReceipt({ socket }: Connection, tab: Tab): void {
   const receipt = tab.nextReceipt();
   if (receipt !== undefined) socket.ping(receipt);
 }
 
 /** Resolves when everything that was written is confirmed, the receipt under way included. */
-async function confirm(connection: Connection, tab: ClientTab): Promise<void> {
+async function confirm(connection: Connection, tab: Tab): Promise<void> {
   await tab.receiptAnswered();
   askForReceipt(connection, tab);
   await tab.receiptAnswered();

@@ -1,7 +1,7 @@
 import { isReservedChannel, kindOf, webhookData, type WebhookType } from '#protocol';
 import type { App } from '../app.ts';
 import type { Connection } from '../client/connection.ts';
-import type { ChannelRef } from '../ports/events.ts';
+import type { ChannelRef } from '../ports/channel-ref.ts';
 import type { Outbox, WebhookFields } from '../ports/webhooks.ts';
 import type { CloseCause } from '../traffic/app-traffic.ts';
 import { isWanted } from './wishes.ts';

@@ -1,6 +1,6 @@
 import { isReservedChannel, kindOf, type WebhookType } from '#protocol';
 import type { App, WebhookEndpoint } from '../app.ts';
-import type { ChannelRef } from '../ports/events.ts';
+import type { ChannelRef } from '../ports/channel-ref.ts';
 import type { ChannelWishes, WebhookWishes } from '../ports/webhook-wishes.ts';
 import { userOfUserChannel } from '../channels/user-channel.ts';
 

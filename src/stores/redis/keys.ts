@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { ChannelRef } from '../../core/ports/events.ts';
+import type { ChannelRef } from '../../core/ports/channel-ref.ts';
 
 /** Channels whose key names are cached: publishing needs them for each event. */
 const MOST_CACHED = 10_000;

@@ -1,4 +1,4 @@
-import type { ChannelRef } from '../../core/ports/events.ts';
+import type { ChannelRef } from '../../core/ports/channel-ref.ts';
 import type { WebhookWishes } from '../../core/ports/webhook-wishes.ts';
 import type { RedisServers } from './link/servers.ts';
 

@@ -1,5 +1,5 @@
 import type { Member } from '#protocol';
-import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import { objectTextIn } from '../../client/read-frame.ts';
 import type { ServerFrame } from '../../client/server-frame.ts';
 import { memberIn } from '../connection/member-frames.ts';

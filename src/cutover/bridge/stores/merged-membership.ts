@@ -1,6 +1,6 @@
 import { isReservedChannel, kindOf, type Member } from '#protocol';
 import { channelMapKey } from '../../../core/util/channel-map-key.ts';
-import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import type { Joining, Leaving, Membership, Occupancy } from '../../../core/ports/membership.ts';
 
 /** Membership of this node's users at the upstream. */

@@ -1,6 +1,6 @@
 import { parseJsonObject } from '#protocol';
 import type { WebhookFields, WebhookRecord } from '../../../core/ports/webhooks.ts';
-import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import { TRANSITION_KINDS } from '../../transition-record.ts';
 import type { SavedOutbox } from './outbox.ts';
 

@@ -1,4 +1,4 @@
-import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import type { WebhookRecord } from '../../../core/ports/webhooks.ts';
 import type { WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 import { channelMapKey } from '../../../core/util/channel-map-key.ts';

@@ -1,5 +1,5 @@
 import type { Position } from '#protocol';
-import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import type { ChannelKeys } from '../keys.ts';
 import type { EventsMessage, MemberMessage } from './message-codec.ts';
 import type { MessagePosition } from './position.ts';

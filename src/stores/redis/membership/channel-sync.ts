@@ -1,5 +1,5 @@
 import type { Member } from '#protocol';
-import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import { Unavailable } from '../../../core/ports/failures.ts';
 import { encodeMember } from '../events/message-codec.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';

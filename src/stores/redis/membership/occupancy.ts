@@ -1,4 +1,4 @@
-import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import type { Occupancy } from '../../../core/ports/membership.ts';
 import { Unavailable } from '../../../core/ports/failures.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';

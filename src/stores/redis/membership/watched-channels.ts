@@ -1,6 +1,6 @@
 import type { Member } from '#protocol';
 import { channelMapKey } from '../../../core/util/channel-map-key.ts';
-import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import { inBatches } from '../events/in-batches.ts';
 import type { RosterChange, RosterSnapshot } from './roster-copy.ts';
 

@@ -1,5 +1,5 @@
 import { parseJsonObject, type WebhookType } from '#protocol';
-import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import type { WebhookFields, WebhookRecord } from '../../../core/ports/webhooks.ts';
 import { recordOf, type TransitionKind } from '../../transition-record.ts';
 

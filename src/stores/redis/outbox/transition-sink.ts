@@ -1,4 +1,4 @@
-import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import type { ChannelWishes, WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 import type { Keys } from '../keys.ts';
 

@@ -1,5 +1,4 @@
 import type { Credential, Limits, WebhookType } from '#protocol';
-import type { HistoryBounds } from './ports/events.ts';
 
 /** Reverb's fixed window: so many messages of one socket in so many seconds. */
 export interface RateLimiting {
@@ -17,7 +16,10 @@ export interface AppLimits extends Limits {
   readonly requestsPerSecond: number;
 }
 
-export interface HistoryRule extends HistoryBounds {
+/** Events of the channels with a prefix that are remembered: how many of each, and for how long. */
+export interface HistoryRule {
+  readonly size: number;
+  readonly ttlSeconds: number;
   readonly prefix: string;
 }
 

@@ -3,14 +3,10 @@ import type { ChannelRef } from './channel-ref.ts';
 
 export type { ChannelRef } from './channel-ref.ts';
 
-/** Events of a channel that are remembered, for nodes and clients that missed them. */
-export interface HistoryBounds {
+/** Retention of published events: how many are remembered, and for how long. */
+export interface Retention {
   readonly size: number;
   readonly ttlSeconds: number;
-}
-
-/** Retention of published events: how many are remembered, and for how long. */
-export interface Retention extends HistoryBounds {
   /** Cache channels: time for which new subscribers get the event (SPEC 3.10). 0 or none: they do not. */
   readonly lastSeconds?: number;
   /** Bytes that are remembered for the app in total, one half for histories, one for last events. 0 or none: no limit. */

@@ -159,6 +159,8 @@ export class Keys {
   control = (): string => `${this.#tag(0)}:control`;
   /** Pub/sub channel for the numbered messages of the loss meter; no channel of an app can have this name. */
   lossMeter = (partition: number): string => `${this.#tag(partition)}:loss`;
+  /** Pub/sub channel for the messages of nodes that are behind; no channel of an app can have this name. */
+  load = (): string => `${this.#tag(0)}:load`;
   /** Shared state, which outlives the nodes. */
   state = (name: string): string => `${this.#tag(0)}:s:${this.scopeOf('')}:${name}`;
   outbox(partition: number): OutboxKeys {

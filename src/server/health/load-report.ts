@@ -1,4 +1,4 @@
-import type { ClusterLoad, NodeLoad } from '../../core/ports/cluster-load.ts';
+import { CALM, type ClusterLoad, isBehind, type NodeLoad } from '../../core/ports/cluster-load.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
 import type { RefusalReason } from '../../core/refusals/reasons.ts';
 import { LoopDelay } from '../../cutover/watch/loop-delay.ts';
@@ -21,14 +21,13 @@ interface Second {
   readonly refused: number;
 }
 
-const CALM: Second = { delayMs: 0, refused: 0 };
-
-/** Tells the other nodes once a second that this one is behind, while it is (SPEC 12.4). */
+/** Tells the other nodes once a second that this one is behind, while it is, and takes it back afterwards (SPEC 12.4). */
 export class LoadReport {
   readonly #deps: LoadReportDeps;
   readonly #loop: Pick<LoopDelay, 'start' | 'stop' | 'takeMs'>;
   #timer: NodeJS.Timeout | undefined;
-  #before = CALM;
+  #before: Second = CALM;
+  #isBehind = false;
   #refusedInAll = 0;
 
   constructor(deps: LoadReportDeps) {
@@ -44,12 +43,17 @@ export class LoadReport {
   stop(): void {
     clearInterval(this.#timer);
     this.#loop.stop();
+    this.#report(CALM);
   }
 
   tick(): void {
-    const load = this.#measure();
-    if (load.delayMs >= BEHIND_DELAY_MS || load.refused > 0 || load.memoryShort)
-      this.#deps.clusterLoad.report(load);
+    this.#report(this.#measure());
+  }
+
+  #report(load: NodeLoad): void {
+    const wasBehind = this.#isBehind;
+    this.#isBehind = isBehind(load);
+    if (this.#isBehind || wasBehind) this.#deps.clusterLoad.report(load);
   }
 
   /** The lower delay of two seconds, because a single pause is no load. */
@@ -60,8 +64,9 @@ export class LoadReport {
     const before = this.#before;
     this.#before = second;
     this.#refusedInAll = refusedInAll;
+    const delayMs = Math.round(Math.min(second.delayMs, before.delayMs));
     return {
-      delayMs: Math.round(Math.min(second.delayMs, before.delayMs)),
+      delayMs: delayMs >= BEHIND_DELAY_MS ? delayMs : 0,
       refused: second.refused + before.refused,
       memoryShort: heap.isFull,
     };

@@ -1,6 +1,6 @@
 /** Messages of nodes that are behind, with a clock that the test sets; no Redis. */
 import { describe, expect, test } from 'vitest';
-import type { NodeLoad } from '../../../src/core/ports/cluster-load.ts';
+import { CALM, type NodeLoad } from '../../../src/core/ports/cluster-load.ts';
 import type { RefusalReason } from '../../../src/core/refusals/reasons.ts';
 import { BEHIND_DELAY_MS, LoadReport } from '../../../src/server/health/load-report.ts';
 import { decodeLoad, encodeLoad } from '../../../src/stores/redis/health/load/load-message.ts';
@@ -82,6 +82,15 @@ describe('a node', () => {
     ]);
   });
 
+  test('12.4 is behind until it takes it back', () => {
+    const nodes = new NodesBehind();
+    nodes.add('a', 1000);
+    nodes.add('b', 1000);
+    nodes.remove('a');
+    nodes.remove('c');
+    expect(nodes.count(1000)).toBe(1);
+  });
+
   test('12.4 is one of 1000 at most: a further one takes the place of the one that was silent longest', () => {
     const nodes = new NodesBehind();
     for (let at = 0; at < 1000; at += 1) nodes.add(`node ${at}`, at);
@@ -107,7 +116,7 @@ function node() {
     },
     loop: { start: () => undefined, stop: () => undefined, takeMs: () => state.delayMs },
   });
-  return { reports, state, tick: () => report.tick() };
+  return { reports, state, tick: () => report.tick(), stop: () => report.stop() };
 }
 
 describe('a node that is behind', () => {
@@ -119,7 +128,8 @@ describe('a node that is behind', () => {
       tick();
       return reports.splice(0).map((load) => load.delayMs);
     });
-    expect(said).toEqual([[], [], [], [], [BEHIND_DELAY_MS], [], [], [500]]);
+    // With 0 it takes it back.
+    expect(said).toEqual([[], [], [], [], [BEHIND_DELAY_MS], [0], [], [500]]);
   });
 
   test.each(['server_full', 'sockets_full', 'memory_short'] as const)(
@@ -132,6 +142,7 @@ describe('a node that is behind', () => {
       expect(reports).toEqual([
         { delayMs: 0, refused: 3, memoryShort: false },
         { delayMs: 0, refused: 3, memoryShort: false },
+        CALM,
       ]);
     },
   );
@@ -142,6 +153,18 @@ describe('a node that is behind', () => {
     tick();
     state.isFull = false;
     tick();
-    expect(reports).toEqual([{ delayMs: 0, refused: 0, memoryShort: true }]);
+    tick();
+    expect(reports).toEqual([{ delayMs: 0, refused: 0, memoryShort: true }, CALM]);
+  });
+
+  test('12.4 takes it back when it stops, and says nothing then if it was not behind', () => {
+    const [behind, calm] = [node(), node()];
+    behind.state.isFull = true;
+    for (const each of [behind, calm]) {
+      each.tick();
+      each.stop();
+    }
+    expect(behind.reports).toEqual([{ delayMs: 0, refused: 0, memoryShort: true }, CALM]);
+    expect(calm.reports).toEqual([]);
   });
 });

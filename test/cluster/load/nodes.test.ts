@@ -1,6 +1,7 @@
 /** Nodes in this process that tell each other that they are behind, over a real Redis and a real Redis Cluster. */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CALM } from '../../../src/core/ports/cluster-load.ts';
 import { encodeLoad } from '../../../src/stores/redis/health/load/load-message.ts';
 import { Keys } from '../../../src/stores/redis/keys.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';
@@ -51,6 +52,7 @@ describe('over one Redis', () => {
     const [a, b, c] = [await openNode(options), await openNode(options), await openNode(options)];
     await Promise.all([tells(a, b), tells(a, c)]);
     expect([a, b, c].map((node) => loadOf(node).nodesBehind)).toEqual([0, 1, 1]);
+    loadOf(a).report(CALM);
     await eventually(() => loadOf(b).nodesBehind === 0, 'it has caught up', WAIT_MS);
     for (const node of [a, b, c]) expect(node.count('invalid_data_total')).toBe(0);
   });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ClusterLoad, NodeLoad } from '../../../../core/ports/cluster-load.ts';
+import { type ClusterLoad, isBehind, type NodeLoad } from '../../../../core/ports/cluster-load.ts';
 import { ignore } from '../../../../core/util/ignore.ts';
 import type { Keys } from '../../keys.ts';
 import type { Links } from '../../link/links.ts';
@@ -47,6 +47,8 @@ export class RedisClusterLoad implements ClusterLoad {
     const message = decodeLoad(bytes);
     if (message === undefined) return this.#invalidData.addMessage(this.#channel);
     if (message === 'newer' || message.scope !== this.#keys.scopeOf('')) return;
-    if (message.from !== this.#name) this.#behind.add(message.from, performance.now());
+    if (message.from === this.#name) return;
+    if (isBehind(message)) this.#behind.add(message.from, performance.now());
+    else this.#behind.remove(message.from);
   }
 }

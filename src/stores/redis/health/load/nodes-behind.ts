@@ -16,6 +16,10 @@ export class NodesBehind {
     this.#saidMs.delete(silent);
   }
 
+  remove(node: string): void {
+    this.#saidMs.delete(node);
+  }
+
   count(nowMs: number): number {
     for (const [node, saidMs] of this.#saidMs) {
       if (nowMs - saidMs < BEHIND_MS) break;

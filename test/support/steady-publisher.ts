@@ -16,14 +16,19 @@ export interface SteadyPublisher {
 /** Publishes to `channel` at a rate until it is stopped. `agent`: keeps connections; without one, each publish has its own. */
 export function publishSteadily(
   address: Address,
-  { channel = 'news', perSecond = 50, agent }: { channel?: string; perSecond?: number; agent?: Agent } = {},
+  {
+    channel = 'news',
+    event = 'tick',
+    perSecond = 50,
+    agent,
+  }: { channel?: string; event?: string; perSecond?: number; agent?: Agent } = {},
 ): SteadyPublisher {
   const app = appAt(address);
   const stopping = new AbortController();
   const outcomes: Promise<string>[] = [];
   let [closing, answered] = [0, 0];
   const publish = async (number: number): Promise<string> => {
-    const body = JSON.stringify({ name: 'tick', channel, data: `${number}` });
+    const body = JSON.stringify({ name: event, channel, data: `${number}` });
     const path = signedPath(app, 'POST', `/apps/${APP.id}/events`, [], body);
     const headers = { 'Content-Type': 'application/json' };
     const answer = await http(address, { method: 'POST', path, body, headers, ...(agent && { agent }) });

@@ -8,8 +8,7 @@ import type { Traffic } from '../core/traffic/traffic.ts';
 import type { RequestCounts } from '../http/request-counts.ts';
 import { soketiMetrics } from '../observability/soketi-metrics.ts';
 import type { Certificate } from './entrances/certificate.ts';
-import { drainMetrics } from './shutdown/metrics.ts';
-import type { Shutdown } from './shutdown/shutdown.ts';
+import { type DrainState, drainMetrics } from './shutdown/metrics.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
 interface NodeParts {
@@ -19,7 +18,7 @@ interface NodeParts {
   readonly requests: RequestCounts;
   readonly certificate: Pick<Certificate, 'expiresAtSeconds'>;
   readonly isReady: () => boolean;
-  readonly shutdown: Shutdown;
+  readonly shutdown: DrainState;
 }
 
 /** Metrics of every server, with or without Redis, workers and a cutover. */

@@ -1,8 +1,14 @@
 import { gauge, type Metric, scalar } from '../../core/ports/metric.ts';
-import type { Shutdown } from './shutdown.ts';
+
+/** What the metrics read of a shutdown. */
+export interface DrainState {
+  readonly begun: boolean;
+  /** Sockets that are still to be closed. */
+  readonly socketsLeft: number;
+}
 
 /** Metrics of a shutdown; several processes behind one port stop together, or are replaced one by one. */
-export const drainMetrics = (shutdown: Pick<Shutdown, 'begun' | 'socketsLeft'>): Metric[] => [
+export const drainMetrics = (shutdown: DrainState): Metric[] => [
   gauge(
     'draining',
     'Processes that are stopping: their clients are asked to reconnect, spread over WAVEHALL_DRAIN_SECONDS.',

@@ -1,6 +1,6 @@
 import { gauge, type Metric, scalar } from '../../core/ports/metric.ts';
 
-/** What the metrics read of a shutdown. */
+/** State of a shutdown, as its metrics show it. */
 export interface DrainState {
   readonly begun: boolean;
   /** Sockets that are still to be closed. */

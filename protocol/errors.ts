@@ -27,6 +27,7 @@ export const errors = {
   notAuthorizedInTime: entry(4009, 'Connection not authorized within timeout.', 'never'),
   terminatedByApp: entry(4009, 'You got disconnected by the app.', 'never'),
   overCapacity: entry(4100, 'Server is over capacity', 'after 1 s'),
+  stopping: entry(4100, 'Server is closing. Please reconnect shortly.', 'after 1 s'),
   rateLimitTerminated: entry(4100, 'Rate limit exceeded', 'after 1 s'),
   messageTooLarge: entry(1009, 'Maximum message size exceeded', 'after 1 s'),
   internal: entry(1011, 'Internal server error', 'after 1 s'),

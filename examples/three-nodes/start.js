@@ -109,6 +109,8 @@ async function main() {
         REDIS_HOST: '127.0.0.1',
         REDIS_PORT: String(redisPort),
         WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
+        // nginx then sends a new client to another node, while this one stops.
+        WAVEHALL_DRAIN_REFUSAL: '503',
       }),
     ),
   );

@@ -13,6 +13,7 @@ import { APPS_SETTINGS } from '../apps/find-apps.ts';
 import { COMPATIBLE_SERVERS } from '../observability/soketi-metrics.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
+import { DRAIN_SETTINGS } from './drain.ts';
 import { LISTEN_SETTINGS } from './listen.ts';
 import { RESTART_SETTINGS } from './laravel-cache.ts';
 import { REDIS_SETTINGS } from './redis.ts';
@@ -57,12 +58,7 @@ export const SERVER_SETTINGS = {
     'Processes that serve the port together; more than one needs Redis.',
   ),
   debug: setting('WAVEHALL_DEBUG', boolean, false, 'Log at debug level.'),
-  drainSeconds: setting(
-    'WAVEHALL_DRAIN_SECONDS',
-    limit,
-    8,
-    'Seconds over which the server closes its connections at shutdown.',
-  ),
+  ...DRAIN_SETTINGS,
   pongTimeoutSeconds: setting(
     'WAVEHALL_PONG_TIMEOUT',
     integer(1),

@@ -1,5 +1,5 @@
 import type { App } from '../core/app.ts';
-import { Drain, type Drainable } from '../core/drain.ts';
+import { Drain, type Drainable } from '../core/drain/drain.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Broker } from '../core/ports/events.ts';
@@ -127,7 +127,8 @@ export class Cutover {
         move: move ? 'yes' : 'no',
       });
       from = percent;
-      if (move) void new Drain(this.#misplaced(frontDoor, connections()), this.#deps.moveMs).run();
+      if (move)
+        void new Drain(this.#misplaced(frontDoor, connections()), { windowMs: this.#deps.moveMs }).run();
     });
     return (this.#frontDoor = frontDoor);
   }

@@ -48,7 +48,10 @@ export interface Backend {
   readonly transport: WebSocketTransport;
   readonly gateway: Gateway;
   readonly hub: Hub;
-  readonly isReady: () => boolean;
+  /** False: new clients go to the upstream. */
+  readonly canServe: () => boolean;
+  /** Closing: no client is sent to the upstream through this process any more. */
+  readonly shutdown: { readonly isClosing: boolean };
   readonly sockets: SocketLimits;
   readonly refusals: Refusals;
   readonly heap: { readonly isFull: boolean };
@@ -56,7 +59,7 @@ export interface Backend {
 
 /** Puts the front door before all requests and upgrades (SPEC 11.1, 11.2). Called before routes are registered. */
 export function openFrontDoor(cutover: Cutover, config: Config, backend: Backend): void {
-  const { http, forRequests, transport, gateway, hub, heap, isReady, sockets, refusals } = backend;
+  const { http, forRequests, transport, gateway, hub, heap, sockets, refusals } = backend;
   const peers = new PeerReader(config.trustedProxies);
   const apps = new Map(config.apps.flatMap((app) => app.credentials.map(({ key }) => [key, app] as const)));
   const clientInfo = (request: IncomingMessage) => {
@@ -65,7 +68,7 @@ export function openFrontDoor(cutover: Cutover, config: Config, backend: Backend
   };
   const frontDoor = cutover.openFrontDoor(
     {
-      isReady,
+      isReady: backend.canServe,
       acceptsConnections: () => !heap.isFull,
       gateway,
       clientInfo,
@@ -80,7 +83,9 @@ export function openFrontDoor(cutover: Cutover, config: Config, backend: Backend
     },
     () => hub.connections(),
   );
-  onWebSocketUpgrade(http.server, (request, network, head) => frontDoor.upgrade(request, network, head));
+  onWebSocketUpgrade(http.server, (request, network, head) =>
+    (backend.shutdown.isClosing ? transport : frontDoor).upgrade(request, network, head),
+  );
   onTunnel(http.server, (request, network) => frontDoor.connect(request, network));
   for (const each of forRequests) {
     refuseLoops(each, frontDoor);

@@ -1,3 +1,4 @@
+import { drainTimes } from '../config/drain.ts';
 import type { Config } from '../config/index.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
@@ -8,6 +9,7 @@ import { assembleCore, type ServerCore } from './core.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
 import { Certificate } from './entrances/certificate.ts';
 import { type Entrances, listenOnAll, openEntrances } from './entrances/entrances.ts';
+import { LoadReport } from './health/load-report.ts';
 import { probeContext } from './health/self-check.ts';
 import { largest } from './entrances/http.ts';
 import { nodeMetrics } from './metrics.ts';
@@ -15,7 +17,7 @@ import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
 import { onTunnel, onWebSocketUpgrade } from './entrances/upgrades.ts';
 import { startWebhooks, webhookControl, webhookFileIn, wishesIn } from './webhooks.ts';
-import { Shutdown } from './shutdown.ts';
+import { Shutdown } from './shutdown/shutdown.ts';
 import type { WorkerGroup } from './worker-group.ts';
 import { openStores } from '../stores/index.ts';
 import { PeerReader } from '../transports/peer.ts';
@@ -32,8 +34,11 @@ export interface Server {
   readonly metricsPort: number | undefined;
   /** Sockets that are established. */
   connections(): number;
-  /** SPEC 2.13. Drains. Resolves when every connection has ended; a second call ends the drain at once. */
-  stop(): Promise<void>;
+  /**
+   * SPEC 2.13. Drains. Resolves when every connection has ended; a second call ends the drain at once. `isReplaced`: other
+   * processes serve the ports already.
+   */
+  stop(how?: { readonly isReplaced: boolean }): Promise<void>;
   /** Reads the certificate again. */
   reloadTls(): void;
 }
@@ -46,6 +51,9 @@ interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
   readonly core: ServerCore;
   /** False when this process stops. */
   readonly isOpen: () => boolean;
+  /** As `isReady`, but for the shutdown: new clients are admitted until its delay has passed. */
+  readonly canServe: () => boolean;
+  readonly shutdown: Shutdown;
 }
 
 /**
@@ -61,9 +69,13 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
   const core = assembleCore(config, stores, logger);
   const webhooks = await startWebhooks(config, stores.outbox, logger);
   const entrances = openEntrances(config, certificate.keyPair, core.refusals);
-  const shutdown = openShutdown(config, { core, entrances, stores: ownStores, cutover, webhooks });
-  const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
+  const loadReport = openLoadReport(ownStores, core);
+  const shutdown = openShutdown(config, {
+    ...{ core, entrances, stores: ownStores, cutover, webhooks, loadReport, logger },
+  });
+  const canServe = (): boolean => !core.heap.isFull && stores.isReady();
   const isOpen = (): boolean => !shutdown.begun;
+  const isReady = (): boolean => isOpen() && canServe();
   const parts = {
     config,
     logger,
@@ -76,6 +88,8 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
     entrances,
     isReady,
     isOpen,
+    canServe,
+    shutdown,
   };
   acceptUpgrades(parts);
   const requests = new RequestCounts(config.path);
@@ -84,6 +98,7 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
   await workers?.waitUntilAllPrepared();
   await listenOnAll(entrances);
   core.start();
+  loadReport?.start();
   const { main, api, metrics } = entrances;
   await cutover?.start(main.url(config.path), api.url(config.path));
   return {
@@ -92,29 +107,37 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
     apiPort: api === main ? undefined : api.port,
     metricsPort: metrics?.port,
     connections: () => core.hub.size,
-    stop: () => shutdown.stop(),
+    stop: (how) => shutdown.stop(how),
     reloadTls: () => certificate.reload(httpServersOf(entrances), logger),
   };
 }
 
 const httpServersOf = ({ all }: Entrances) => all.map(({ http }) => http);
 
-type ShutdownParts = Pick<ServerParts, 'core' | 'entrances' | 'stores' | 'cutover' | 'webhooks'>;
+/** Reports the load of this node to the others, if there may be others. */
+const openLoadReport = ({ clusterLoad }: Stores, { refusals, heap }: ServerCore): LoadReport | undefined =>
+  clusterLoad && new LoadReport({ clusterLoad, refusals, heap });
 
-function openShutdown({ drainSeconds }: Config, { entrances, ...parts }: ShutdownParts): Shutdown {
-  const { main, all } = entrances;
+type ShutdownParts = Pick<
+  ServerParts,
+  'core' | 'entrances' | 'stores' | 'cutover' | 'webhooks' | 'logger'
+> & {
+  readonly loadReport: LoadReport | undefined;
+};
+
+function openShutdown(config: Config, { entrances, ...parts }: ShutdownParts): Shutdown {
   return new Shutdown({
     ...parts,
-    drainMs: drainSeconds * 1000,
-    http: main.http,
-    others: httpServersOf(entrances).filter((each) => each !== main.http),
-    openSockets: all.map(({ openSockets }) => openSockets),
+    times: drainTimes(config),
+    http: httpServersOf(entrances),
+    openSockets: entrances.all.map(({ openSockets }) => openSockets),
+    beforeClose: (connection) => parts.core.tabs.settle(connection),
   });
 }
 
 /** Serves WebSocket clients at the main port, through the front door of a cutover if there is one. */
-function acceptUpgrades({ config, cutover, core, entrances, isReady }: ServerParts): void {
-  const transport = openTransport(config, core);
+function acceptUpgrades({ config, cutover, core, entrances, canServe, shutdown }: ServerParts): void {
+  const transport = openTransport(config, core, shutdown);
   const { main, api, all } = entrances;
   for (const { http } of all.filter((each) => each !== main)) {
     onWebSocketUpgrade(http.server, (request, network) => transport.refuseUpgrade(request, network));
@@ -123,7 +146,7 @@ function acceptUpgrades({ config, cutover, core, entrances, isReady }: ServerPar
   const { http } = main;
   const forRequests = api === main ? [http] : [http, api.http];
   if (cutover !== undefined)
-    return openFrontDoor(cutover, config, { ...core, http, forRequests, transport, isReady });
+    return openFrontDoor(cutover, config, { ...core, http, forRequests, transport, canServe, shutdown });
   const contextOf = probeContext(config, core.gateway);
   onWebSocketUpgrade(http.server, (request, network, head) =>
     transport.upgrade(request, network, head, contextOf(request)),
@@ -165,10 +188,18 @@ async function receiveFromCluster(
 const lingeringFor = (connections: number): number =>
   connections === 0 ? 1000 : Math.max(8, Math.floor(connections / 20));
 
-function openTransport(config: Config, { gateway, heap, refusals }: ServerCore): WebSocketTransport {
+function openTransport(
+  config: Config,
+  { gateway, heap, refusals }: ServerCore,
+  shutdown: Shutdown,
+): WebSocketTransport {
+  const refusesWith503 = config.drainRefusal === '503';
   return new WebSocketTransport({
     gateway,
-    acceptsConnections: () => !heap.isFull,
+    unavailableFor: () => {
+      if (refusesWith503 && shutdown.isClosing) return 'server_closing';
+      return heap.isFull ? 'memory_short' : undefined;
+    },
     peers: new PeerReader(config.trustedProxies),
     prefix: config.path,
     messageBytes: largest(config, 'messageBytes'),

@@ -10,6 +10,7 @@ import type { Traffic } from '../core/traffic/traffic.ts';
 import type { RequestCounts } from '../http/request-counts.ts';
 import { soketiMetrics } from '../observability/soketi-metrics.ts';
 import type { Certificate } from './entrances/certificate.ts';
+import { type DrainState, drainMetrics } from './shutdown/metrics.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
 interface NodeParts {
@@ -19,11 +20,13 @@ interface NodeParts {
   readonly requests: RequestCounts;
   readonly certificate: Pick<Certificate, 'expiresAtSeconds'>;
   readonly isReady: () => boolean;
+  readonly shutdown: DrainState;
 }
 
 /** Metrics of every server, with or without Redis, workers and a cutover. */
-export const nodeMetrics = ({ config, core, stores, requests, ...server }: NodeParts): Metric[] => [
+export const nodeMetrics = ({ config, core, stores, requests, shutdown, ...server }: NodeParts): Metric[] => [
   ...serverMetrics({ config, ...server }),
+  ...drainMetrics(shutdown),
   ...trafficMetrics(core.traffic),
   ...requests.metrics,
   ...core.refusals.metrics,

@@ -12,10 +12,12 @@ import { LingeringSockets } from './lingering-sockets.ts';
 import { endGracefully, upgradeRefusal } from './refuse-upgrade.ts';
 import { TimeSlice } from './time-slice.ts';
 
+const UNAVAILABLE = { memory_short: 'Memory is short.', server_closing: 'Server is closing.' } as const;
+
 export interface WebSocketTransportOptions {
   readonly gateway: Gateway;
-  /** False: upgrades are refused with 503 (SPEC 8.11). */
-  readonly acceptsConnections: () => boolean;
+  /** Why upgrades are refused with 503 (SPEC 2.13, 8.11); `undefined`: they are not. */
+  readonly unavailableFor: () => 'memory_short' | 'server_closing' | undefined;
   readonly peers: PeerReader;
   /** REVERB_SERVER_PATH without slashes at its ends; clients may use it or not (SPEC 2.1). */
   readonly prefix: string;
@@ -79,9 +81,9 @@ export class WebSocketTransport {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
       return this.#refuse(network, request, '426 Upgrade Required', 'Upgrade required.');
     }
-    if (!this.#options.acceptsConnections()) {
-      return this.#refuse(network, request, '503 Service Unavailable', 'Memory is short.', 'memory_short');
-    }
+    const reason = this.#options.unavailableFor();
+    if (reason !== undefined)
+      return this.#refuse(network, request, '503 Service Unavailable', UNAVAILABLE[reason], reason);
     const { gateway = this.#options.gateway, headerLine } = context ?? {};
     if (headerLine !== undefined) this.#headerLines.set(request, headerLine);
     this.#corkUntilNextIteration(network);

@@ -8,6 +8,7 @@ import { Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
 const PATH = '/app/app-key?protocol=7';
 const CLOSE_REASON = 'Server is closing. Please reconnect shortly.';
 const CLOSING = { event: 'pusher:error', data: { code: 4200, message: CLOSE_REASON } };
+const REFUSED = { event: 'pusher:error', data: { code: 4100, message: CLOSE_REASON } };
 
 const open = async (server: TestServer, count: number): Promise<Wire[]> => {
   const wires = await Promise.all(Array.from({ length: count }, () => Wire.open(server, PATH)));
@@ -46,7 +47,7 @@ describe('a shutdown', () => {
     unresponsive.destroy();
   });
 
-  test('2.13 accepts no new client, neither on the port nor on a connection that is already open', async () => {
+  test('2.13 tells new clients to try again after a second, also on a connection that is already open', async () => {
     const server = await startServer({ WAVEHALL_DRAIN_SECONDS: '600' });
     // Enough for several steps of the drain, so that it is still running when the new clients connect.
     const wires = await open(server, 150);
@@ -57,11 +58,12 @@ describe('a shutdown', () => {
     await wires[0]!.settle();
     server.kill();
     await Promise.race(wires.map((wire) => wire.next('pusher:error')));
-    await expect(Wire.open(server, PATH)).rejects.toThrow(/ECONNREFUSED|ECONNRESET/);
+    const { frames, closing } = await (await Wire.open(server, PATH)).rest();
+    expect([frames, closing]).toEqual([[REFUSED], { code: 4100, reason: CLOSE_REASON }]);
     partial.write(request.slice(60));
     expect(await partial.head()).toMatch(/^HTTP\/1\.1 101 /);
-    expect(await partial.message()).toEqual(CLOSING);
-    expect(await partial.closing()).toEqual({ code: 4200, reason: CLOSE_REASON });
+    expect(await partial.message()).toEqual(REFUSED);
+    expect(await partial.closing()).toEqual({ code: 4100, reason: CLOSE_REASON });
     partial.destroy();
     const codes = await Promise.all(wires.map(async (wire) => (await wire.closing()).code));
     expect(codes).toEqual(codes.map(() => 4200));

@@ -56,7 +56,9 @@ const whole = (rule: string, name: string, usual: number, least = 0, most = UNBO
 const NUMBERS: readonly WholeNumber[] = [
   whole('9.9', 'WAVEHALL_WEBHOOK_STATE_BYTES', 67_108_864, 1024, 268_435_456),
   whole('2.1', 'REVERB_SERVER_PORT', 8080, 0, 65_535),
-  whole('2.13', 'WAVEHALL_DRAIN_SECONDS', 8),
+  whole('2.13', 'WAVEHALL_DRAIN_DELAY_SECONDS', 0, 0, 86_400),
+  whole('2.13', 'WAVEHALL_DRAIN_SECONDS', 8, 0, 86_400),
+  whole('2.13', 'WAVEHALL_DRAIN_MAX_SECONDS', 15, 0, 86_400),
   whole('2.10', 'WAVEHALL_PONG_TIMEOUT', 30, 1),
   whole('2.7', 'WAVEHALL_MAX_CONNECTIONS', 0),
   whole('2.7', 'WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS', 0),
@@ -177,6 +179,7 @@ const TEXTS = [
   { rule: '2.1', name: 'WAVEHALL_TLS_PASSPHRASE', usual: undefined, given: 'p w', value: 'p w' },
   { rule: '3.2', name: 'WAVEHALL_EXTRA_CHANNEL_CHARACTERS', usual: '', given: ':/', value: ':/' },
   { rule: '13.4', name: 'WAVEHALL_RESUME_AFTER_CUT', usual: 'receipt', given: 'sent', value: 'sent' },
+  { rule: '2.13', name: 'WAVEHALL_DRAIN_REFUSAL', usual: '4100', given: '503', value: '503' },
   { rule: '8.2', name: 'WAVEHALL_REPLAY_PROTECTION', usual: 'off', given: 'strict', value: 'strict' },
   { rule: '5.1', name: 'REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM', usual: 'members', given: 'all', value: 'all' },
   { rule: '2.6', name: 'WAVEHALL_ALLOWED_ORIGINS', usual: ['*'], given: 'a.b, ,c', value: ['a.b', 'c'] },

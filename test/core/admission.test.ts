@@ -41,7 +41,7 @@ const fill = (site: TestCore): Promise<unknown> =>
 const REFUSALS: readonly Refusal[] = [
   {
     title: '2.5 (1) a closing server',
-    code: 4200,
+    code: 4100,
     message: 'Server is closing. Please reconnect shortly.',
     from: () => WRONG,
     prepare: (site) => site.gateway.stopAdmitting(),
@@ -288,7 +288,7 @@ describe('the first frame', () => {
     site.gateway.stopAdmitting();
     lookup.release(testApp());
     await settled();
-    expect(client.socket.closed?.code).toBe(4200);
+    expect(client.socket.closed?.code).toBe(4100);
     expect(site.hub.size).toBe(0);
   });
 });

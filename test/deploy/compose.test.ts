@@ -4,11 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
 import { entries, items, scalar, withDefaults } from './compose.ts';
 import { composeConfig, findCompose } from './docker-compose.ts';
+import { longestStopSeconds } from './places/files.ts';
 import { argsOf, execForm, readStages, root, theOnly, type Stage } from './dockerfile.ts';
 
 const SERVICE = ['services', 'wavehall'];
 /** Time that the server waits for answers after the last close frame. */
-const CLOSE_SECONDS = 1;
+const CLOSE_SECONDS = 3;
 
 const nginxConfiguration = readFileSync(`${root}examples/deploy/nginx/compose.conf`, 'utf8');
 const image = readStages().at(-1) as Stage;
@@ -23,9 +24,9 @@ const environment = Object.fromEntries(
 describe('docker-compose.yml', () => {
   test('2.13 has a longer grace period than the drain of the server', () => {
     const gracePeriod = Number(/^(\d+)s$/.exec(scalar(...SERVICE, 'stop_grace_period'))?.[1]);
-    const drain = readConfig({ ...APP, ...environment }).drainSeconds;
-    expect(drain).toBeGreaterThan(0);
-    expect(gracePeriod).toBeGreaterThan(drain + CLOSE_SECONDS);
+    const config = readConfig({ ...APP, ...environment });
+    expect(config.drainSeconds).toBeGreaterThan(0);
+    expect(gracePeriod).toBeGreaterThan(longestStopSeconds(config) + CLOSE_SECONDS);
   });
 
   test('2.5 passes every variable of .env to the server, except the addresses of the containers', () => {
@@ -35,7 +36,7 @@ describe('docker-compose.yml', () => {
     expect(example.length).toBeGreaterThan(100);
     const overridden = Object.keys(environment).filter((name) => example.includes(name));
     const ofContainers =
-      /^(REVERB_SERVER_(HOST|PORT)|REVERB_SCALING_ENABLED|REDIS_(URL|HOST|PORT|USERNAME|PASSWORD|SCHEME|TLS)|WAVEHALL_TRUSTED_PROXIES)$/;
+      /^(REVERB_SERVER_(HOST|PORT)|REVERB_SCALING_ENABLED|REDIS_(URL|HOST|PORT|USERNAME|PASSWORD|SCHEME|TLS)|WAVEHALL_(TRUSTED_PROXIES|DRAIN_REFUSAL))$/;
     expect(overridden.filter((name) => !ofContainers.test(name))).toEqual([]);
     const given = { ...APP, WAVEHALL_ALLOWED_ORIGINS: 'a.test', WAVEHALL_DRAIN_SECONDS: '3' };
     const config = readConfig({ ...given, ...environment });

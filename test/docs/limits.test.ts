@@ -26,7 +26,7 @@ const SETTINGS: readonly Setting<unknown>[] = [
 
 /** Numeric settings that do not limit clients or publishers. */
 const NO_LIMIT =
-  /_PORT$|^REDIS_DB$|^WAVEHALL_(WORKERS|TERMINATE_CLOSE_CODE|REDIS_PARTITIONS|CUTOVER_(?!QUEUE|MAX|IDLE).*)$/;
+  /_PORT$|^REDIS_DB$|^WAVEHALL_(WORKERS|TERMINATE_CLOSE_CODE|DRAIN_REFUSAL|REDIS_PARTITIONS|CUTOVER_(?!QUEUE|MAX|IDLE).*)$/;
 
 const rows = readFileSync(`${ROOT}docs/limits.md`, 'utf8')
   .split('\n')
@@ -179,8 +179,26 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'contracts/cached-events',
     'memory is bounded',
   ],
+  'steps before the close of a client that run at once, while the server stops': [
+    'src/core/drain/before-close.ts',
+    'BEFORE_CLOSE_AT_ONCE',
+    'core/drain',
+    'steps run at once; the next one waits for one of them',
+  ],
+  'seconds that such a step may take': [
+    'src/core/drain/before-close.ts',
+    'BEFORE_CLOSE_MS',
+    'core/drain',
+    'a step that fails or hangs closes its connection all the same',
+  ],
+  'other nodes that are known to be behind': [
+    'src/stores/redis/health/load/nodes-behind.ts',
+    'MOST_NODES',
+    'cluster/load/messages',
+    '1000 at most',
+  ],
   'seconds for close frames and answers after the drain': [
-    'src/server/shutdown.ts',
+    'src/server/shutdown/shutdown.ts',
     'CLOSE_GRACE_MS',
     'transports/held-sockets',
     'a client that does not answer the last close frame',

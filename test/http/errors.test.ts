@@ -203,7 +203,10 @@ describe('a body', () => {
 
 /** Memory stores of which one method fails. */
 const failing = (
-  port: Exclude<keyof Stores, 'close' | 'isReady' | 'ping' | 'warnings' | 'lossMeter' | 'outbox'>,
+  port: Exclude<
+    keyof Stores,
+    'close' | 'isReady' | 'ping' | 'warnings' | 'lossMeter' | 'clusterLoad' | 'outbox'
+  >,
   method: string,
   error: unknown,
 ): TestHttpOptions => {

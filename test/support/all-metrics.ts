@@ -9,6 +9,7 @@ import { Histogram } from '../../src/core/util/histogram.ts';
 import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
 import { RequestCounts } from '../../src/http/request-counts.ts';
 import { serverMetrics, workerMetrics } from '../../src/server/metrics.ts';
+import { drainMetrics } from '../../src/server/shutdown/metrics.ts';
 import { lagMetric, lossMetrics } from '../../src/stores/redis/health/loss/loss-metrics.ts';
 import { redisMetrics } from '../../src/stores/redis/metrics.ts';
 import { webhookMetrics } from '../../src/webhooks/metrics.ts';
@@ -22,11 +23,14 @@ const noStatus = (): never => {
 };
 
 export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
-  'The server': serverMetrics({
-    config: { maxConnections: 0 },
-    certificate: { expiresAtSeconds: undefined },
-    isReady: () => true,
-  }),
+  'The server': [
+    ...serverMetrics({
+      config: { maxConnections: 0 },
+      certificate: { expiresAtSeconds: undefined },
+      isReady: () => true,
+    }),
+    ...drainMetrics({ begun: false, socketsLeft: 0 }),
+  ],
   'Apps: connections, channels, events': trafficMetrics(new Traffic()),
   'Clients that come back': tabMetrics({ open: 0, away: 0, dropped: 0 }),
   'HTTP requests': new RequestCounts('').metrics,

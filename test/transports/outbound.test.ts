@@ -47,7 +47,7 @@ async function open(limits: OutboundLimits, isSecure: boolean): Promise<Connecti
         return { received: () => undefined, alive: () => undefined, closed: () => undefined };
       },
     },
-    acceptsConnections: () => true,
+    unavailableFor: () => undefined,
     peers: new PeerReader([]),
     prefix: '',
     messageBytes: 1000,

@@ -37,7 +37,7 @@ beforeEach(async () => {
   const leaving = { maxLingering: 10, lingerMs: 5000 };
   new WebSocketTransport({
     gateway,
-    acceptsConnections: () => true,
+    unavailableFor: () => undefined,
     peers,
     prefix: '',
     refusals,

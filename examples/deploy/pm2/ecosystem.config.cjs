@@ -12,7 +12,7 @@ module.exports = {
       // A restart within a second counts as failed; the wait between two tries grows up to 15 s.
       min_uptime: 1000,
       exp_backoff_restart_delay: 100,
-      // Milliseconds. Clients are asked to reconnect over WAVEHALL_DRAIN_SECONDS (8); pm2's own 1.6 s would cut this off.
+      // Milliseconds. Longer than WAVEHALL_DRAIN_DELAY_SECONDS (0) and WAVEHALL_DRAIN_MAX_SECONDS (15) together; pm2's own 1.6 s would cut this off.
       kill_timeout: 20000,
       // pm2 sends SIGINT, which drains as SIGTERM does. Only the process that was started gets it.
       treekill: false,

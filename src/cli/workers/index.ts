@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { drainTimes } from '../../config/drain.ts';
 import { type Config, SERVER_SETTINGS } from '../../config/index.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { watchReverbRestart } from '../reverb-restart.ts';
@@ -16,10 +17,11 @@ export async function serveWithWorkers(config: Config, logger: Logger): Promise<
     throw new Error(
       'WAVEHALL_WORKERS: expected 1, because this process is already one of several (started with node:cluster, or by PM2 in cluster mode)',
     );
-  const { workers, drainSeconds } = config;
+  const { workers } = config;
+  const { mostMs: drainMs } = drainTimes(config);
   const fork = (mark: WorkerMark) =>
     cluster.fork({ ...keptSettings(config), [WORKER_VARIABLE]: markOf(mark, process.pid) });
-  const primary = new Primary({ workers, drainMs: drainSeconds * 1000, logger, clock: Date.now, fork });
+  const primary = new Primary({ workers, drainMs, logger, clock: Date.now, fork });
   const opened = await primary.start();
   handleSignals(primary);
   await watchReverbRestart(config, logger, () => primary.restart('php artisan reverb:restart'));

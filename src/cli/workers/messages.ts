@@ -1,6 +1,6 @@
-/** Messages of the primary to a worker. */
+/** Messages of the primary to a worker. `retire`: another worker serves in its place already. */
 export type Order =
-  | { readonly order: 'listen' | 'stop' | 'finish-now' | 'reload' }
+  | { readonly order: 'listen' | 'stop' | 'retire' | 'finish-now' | 'reload' }
   | { readonly order: 'answer'; readonly question: string; readonly argument?: object; readonly id: number }
   | { readonly order: 'answers'; readonly id: number; readonly answers: readonly unknown[] };
 

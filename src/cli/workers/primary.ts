@@ -11,7 +11,7 @@ import { type End, WorkerSlot } from './worker-slot.ts';
 
 export interface PrimaryDeps {
   readonly workers: number;
-  /** Time over which a worker asks its clients to reconnect. */
+  /** Most time that a worker takes to ask its clients to reconnect. */
   readonly drainMs: number;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -34,6 +34,7 @@ export class Primary {
   #failed: ((error: ConfigError) => void) | undefined;
   #allEnded: ((exitCode: number) => void) | undefined;
   #exitCode = 0;
+  #stoppedAtMs = 0;
   /** Workers that ended unexpectedly and are started again. */
   #restarts = 0;
 
@@ -67,6 +68,7 @@ export class Primary {
   /** SPEC 2.13: drains all workers. Resolves with the exit code when all have ended; a second call ends the drain at once. */
   stop(): Promise<number> {
     const order = this.#phase === 'stopping' ? 'finish-now' : 'stop';
+    if (order === 'stop') this.#stoppedAtMs = this.#deps.clock();
     this.#phase = 'stopping';
     this.#restart.cancel();
     for (const slot of this.#slots) slot.cancelRestart();
@@ -171,7 +173,15 @@ export class Primary {
   }
 
   #finishWhenEmpty(): void {
-    if (!this.#allSlots.some((slot) => slot.hasWorker)) this.#allEnded?.(this.#exitCode);
+    if (this.#allEnded === undefined || this.#allSlots.some((slot) => slot.hasWorker)) return;
+    const { logger, workers, clock } = this.#deps;
+    const seconds = Math.round((clock() - this.#stoppedAtMs) / 100) / 10;
+    logger.warn('The server has stopped: all workers have ended', {
+      workers,
+      seconds,
+      exitCode: this.#exitCode,
+    });
+    this.#allEnded(this.#exitCode);
   }
 
   async #request(from: WorkerSlot, asked: Extract<Report, { report: 'ask' }>): Promise<void> {

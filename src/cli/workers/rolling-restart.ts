@@ -11,6 +11,7 @@ const END_GRACE_MS = 15_000;
 export interface RollingRestartDeps {
   /** Slots in service. A slot is replaced by the one of its new worker. */
   readonly slots: WorkerSlot[];
+  /** Most time that a worker takes to close its clients. */
   readonly drainMs: number;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -145,7 +146,7 @@ export class RollingRestart {
         resolve();
       };
       this.#retiring = { slot, ended };
-      slot.send({ order: 'stop' });
+      slot.send({ order: 'retire' });
     });
     this.#retiring = undefined;
   }

@@ -6,6 +6,9 @@ import type { WorkerMark } from './mark.ts';
 import type { Action, Order, Report } from './messages.ts';
 import { sendToPrimary } from './send-to-primary.ts';
 
+/** Time in which the primary's order follows a signal to the whole process group. */
+const ORDER_MS = 500;
+
 /** Serves until the primary orders a stop. Rejects when it cannot start. `node:cluster` ends this process when the primary has ended. */
 export async function serveAsWorker(config: Config, logger: Logger, { restarts }: WorkerMark): Promise<void> {
   const link = new PrimaryLink(config.workers, restarts);
@@ -25,6 +28,7 @@ class PrimaryLink implements WorkerGroup {
   #open: (() => void) | undefined;
   #isListening = false;
   #isStopping = false;
+  #isReplaced = false;
   #last = 0;
 
   constructor(count: number, restarts: number) {
@@ -33,11 +37,11 @@ class PrimaryLink implements WorkerGroup {
     process.on('message', (order: Order) => this.#obey(order));
   }
 
-  /** Handles signals to this process too; a signal to the whole process group has the same effect as the primary's order. */
+  /** Handles signals to this process too; one to the whole process group has the same effect as the primary's order. */
   serve(server: Server): void {
     this.#server = server;
-    process.on('SIGTERM', () => this.#stopOnce());
-    process.on('SIGINT', () => this.#stopOnce());
+    process.on('SIGTERM', () => this.#onSignal());
+    process.on('SIGINT', () => this.#onSignal());
     process.on('SIGHUP', () => server.reloadTls());
     if (this.#isStopping) this.#stop();
   }
@@ -87,6 +91,8 @@ class PrimaryLink implements WorkerGroup {
         return this.#open?.();
       case 'stop':
         return this.#stopOnce();
+      case 'retire':
+        return this.#retire();
       case 'finish-now':
         return this.#stop();
       case 'reload':
@@ -99,6 +105,16 @@ class PrimaryLink implements WorkerGroup {
     }
   }
 
+  /** The signal was sent to all processes if the primary's order follows; else to this one, and the others serve the ports. */
+  #onSignal(): void {
+    setTimeout(() => this.#retire(), ORDER_MS);
+  }
+
+  #retire(): void {
+    this.#isReplaced ||= !this.#isStopping;
+    this.#stopOnce();
+  }
+
   #stopOnce(): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
@@ -107,7 +123,8 @@ class PrimaryLink implements WorkerGroup {
 
   /** A second call ends the drain at once. A process that does not listen yet has no clients to drain. */
   #stop(): void {
-    if (this.#server !== undefined) void this.#server.stop().then(() => process.exit(0));
+    const how = { isReplaced: this.#isReplaced };
+    if (this.#server !== undefined) void this.#server.stop(how).then(() => process.exit(0));
     else if (!this.#isListening) process.exit(0);
   }
 

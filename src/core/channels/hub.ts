@@ -215,6 +215,15 @@ export class Hub {
     return this.#known(subscription.ref)?.startPosition(subscription);
   }
 
+  /** True on a presence channel with so many members here. */
+  isAmongMembers({ subscriptions }: Connection, members: number): boolean {
+    return subscriptions.some(({ ref, member }) => {
+      if (member === undefined) return false;
+      const users = this.#scopes.get(ref.app)?.channels.get(ref.channel)?.users;
+      return users !== undefined && users.size >= members;
+    });
+  }
+
   // --- internal --------------------------------------------------------------------------------
 
   #known({ app, channel }: ChannelRef): LocalChannel | undefined {

@@ -47,7 +47,8 @@ export interface AdmissionDeps {
 /** A refusal: the error for the client, and the reason for the operator. */
 type AdmissionRefusal = readonly [error: ErrorEntry, reason: RefusalReason];
 
-const CLOSING: AdmissionRefusal = [errors.closing, 'server_closing'];
+/** SPEC 2.13: with `errors.closing` the client would come back to this server at once. */
+const CLOSING: AdmissionRefusal = [errors.stopping, 'server_closing'];
 const UNKNOWN_APP: AdmissionRefusal = [errors.unknownApp, 'unknown_app'];
 
 /** Admits and refuses clients (SPEC 2.2 to 2.7). `dismiss` takes back what `admit` counted. */

@@ -1,3 +1,4 @@
+import type { ClusterLoad } from './cluster-load.ts';
 import type { Broker, CachedEvents, History } from './events.ts';
 import type { LossMeter } from './loss-meter.ts';
 import type { Membership } from './membership.ts';
@@ -56,6 +57,8 @@ export interface Stores {
   readonly replayGuard: ReplayGuard;
   /** `undefined`: this node is the only one. */
   readonly lossMeter?: LossMeter;
+  /** `undefined`: this node is the only one. */
+  readonly clusterLoad?: ClusterLoad;
   /** `undefined`: no app has webhooks. */
   readonly outbox?: Outbox;
   /** Metrics of the stores. */

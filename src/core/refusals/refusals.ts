@@ -34,6 +34,11 @@ export class Refusals {
     if (this.#live?.isWatched === true) this.#live.refused(reason, example);
   }
 
+  /** How often it was counted. */
+  totalOf(reason: RefusalReason): number {
+    return this.#counted.get(reason)?.total ?? 0;
+  }
+
   /** Called about once a second. */
   tick(): void {
     for (const counted of this.#counted.values()) counted.tick();

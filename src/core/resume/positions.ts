@@ -1,5 +1,4 @@
 import { encode, isSameHistory, type Position } from '#protocol';
-import type { ChannelEvent } from '../ports/events.ts';
 import type { FrameEncoder } from '../ports/transport.ts';
 
 const withPositions = new WeakMap<FrameEncoder, FrameEncoder>();
@@ -14,8 +13,13 @@ export function encoderWithPositions(encoder: FrameEncoder): FrameEncoder {
   return made;
 }
 
+interface PositionedEvent {
+  readonly payload: string;
+  readonly position?: Position | undefined;
+}
+
 /** SPEC 13.7: the frame of an event for sockets with this encoder. */
-export const payloadFor = ({ payload, position }: ChannelEvent, { positions }: FrameEncoder): string =>
+export const payloadFor = ({ payload, position }: PositionedEvent, { positions }: FrameEncoder): string =>
   positions === true && position !== undefined ? encode.withPosition(payload, position) : payload;
 
 /** The later one of two positions of one subscription, where `newer` was noted after `older`. */

@@ -11,6 +11,7 @@ import { EvictionRepair } from './health/eviction-repair.ts';
 import { InvalidData } from './health/invalid-data.ts';
 import { measureRoundTrip } from './health/round-trip.ts';
 import { RedisLossMeter } from './health/loss/loss-meter.ts';
+import { RedisClusterLoad } from './health/load/cluster-load.ts';
 import { lagMetric, lossMetrics } from './health/loss/loss-metrics.ts';
 import { RedisHistory } from './events/history.ts';
 import { RedisCachedEvents } from './events/cached-events.ts';
@@ -115,6 +116,7 @@ function assemble(options: RedisOptions, logger: Logger) {
     state: new RedisState(links, keys),
     replayGuard: new RedisReplayGuard(links, keys, options.replaySignatures),
     lossMeter: new RedisLossMeter({ links, keys, invalidData }),
+    clusterLoad: new RedisClusterLoad({ links, keys, invalidData }),
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),
     responsiveness: new Responsiveness(links, logger),
     nodes: { ownId: () => node.id, leases: () => readLeases(links, keys) },

@@ -165,6 +165,8 @@ export class Keys {
   /** Records of the sockets of a tab. */
   tab = (app: string, tab: string): string =>
     `${this.#tag(hash(tab) % this.partitions)}:t:${this.#scoped(app)}:${tab}`;
+  /** Pub/sub channel for the messages of nodes that are behind; no channel of an app can have this name. */
+  load = (): string => `${this.#tag(0)}:load`;
   /** Shared state, which outlives the nodes. */
   state = (name: string): string => `${this.#tag(0)}:s:${this.scopeOf('')}:${name}`;
   outbox(partition: number): OutboxKeys {

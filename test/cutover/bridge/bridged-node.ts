@@ -76,7 +76,7 @@ export async function openBridgedNode(options: BridgedNodeOptions): Promise<Brid
   new WebSocketTransport({
     maxLingering: 10,
     lingerMs: 5000,
-    acceptsConnections: () => true,
+    unavailableFor: () => undefined,
     gateway: core.gateway,
     refusals: core.refusals,
     peers: new PeerReader([]),

@@ -1,7 +1,15 @@
 /** The files of examples/deploy, with the paths and ports of a test in place of the printed ones. */
 import { readFileSync } from 'node:fs';
+import { drainTimes } from '../../../src/config/drain.ts';
+import type { Config } from '../../../src/config/index.ts';
 import { MAIN } from '../../cli/command.ts';
 import { root } from '../dockerfile.ts';
+
+/** Most seconds from the signal until all clients are closed; the last answers follow. */
+export const longestStopSeconds = (config: Config): number => {
+  const { delayMs, mostMs } = drainTimes(config);
+  return (delayMs + mostMs) / 1000;
+};
 
 export const DEPLOY = `${root}examples/deploy/`;
 /** Paths that the files print. */

@@ -13,7 +13,7 @@ import { readConfig } from '../../../src/config/index.ts';
 import { findProgram, program, withPrograms } from '../../support/programs.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { readStages, theOnly } from '../dockerfile.ts';
-import { DEPLOY, deployFile } from './files.ts';
+import { DEPLOY, deployFile, longestStopSeconds } from './files.ts';
 
 const FOLDER = 'kubernetes';
 const files = readdirSync(DEPLOY + FOLDER, { recursive: true, encoding: 'utf8' })
@@ -40,6 +40,8 @@ interface Manifest {
 }
 interface Probe {
   readonly httpGet: { readonly path: string; readonly port: string };
+  readonly periodSeconds: number;
+  readonly failureThreshold: number;
 }
 interface Container {
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
@@ -47,7 +49,6 @@ interface Container {
   readonly readinessProbe: Probe;
   readonly livenessProbe: Probe;
   readonly startupProbe: Probe;
-  readonly lifecycle: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } };
   readonly securityContext: object;
 }
 interface DeploymentManifest {
@@ -89,13 +90,15 @@ describe('types', () => {
 });
 
 describe('what the pods promise', () => {
-  test('2.13 a pod has more time to end than the wait before it and the drain together', () => {
-    const [command, seconds] = container.lifecycle.preStop.exec.command;
-    expect(command).toBe('sleep');
+  test('2.13 a pod has more time to end than its delay and its longest drain together', () => {
     const config = readConfig({ ...secrets, ...variables });
-    const needed = Number(seconds) + config.drainSeconds;
-    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(needed + 5);
-    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(Number(seconds) + readConfig({}).drainSeconds);
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(longestStopSeconds(config) + 5);
+  });
+
+  test('2.13 its delay is longer than the readiness probe needs to notice', () => {
+    const { periodSeconds, failureThreshold } = container.readinessProbe;
+    const config = readConfig({ ...secrets, ...variables });
+    expect(config.drainDelaySeconds).toBeGreaterThan(periodSeconds * failureThreshold);
   });
 
   test('2.13 one pod at a time is replaced, and only when another one is ready', () => {

@@ -9,7 +9,7 @@ import { readConfig } from '../../../src/config/index.ts';
 import { cleanEnvironment, temporaryFolder } from '../../cli/command.ts';
 import { APP_VARIABLES } from '../../support/app.ts';
 import { freePort } from '../../support/free-port.ts';
-import { DEPLOY, deployFile, withPaths, withReplaced } from './files.ts';
+import { DEPLOY, deployFile, longestStopSeconds, withPaths, withReplaced } from './files.ts';
 import { becomesReady, DRAIN_SECONDS, expectDrain, expectRestart } from './kept-alive.ts';
 
 const run = promisify(execFile);
@@ -82,6 +82,6 @@ test(
 );
 
 test('2.13 pm2 waits for the drain, and then some, and does not share the port itself', () => {
-  expect(killTimeoutMs / 1000).toBeGreaterThan(readConfig({}).drainSeconds + 2);
+  expect(killTimeoutMs / 1000).toBeGreaterThan(longestStopSeconds(readConfig({})) + 3);
   expect(printed?.exec_mode).toBe('fork');
 });

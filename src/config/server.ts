@@ -13,6 +13,7 @@ import { APPS_SETTINGS } from '../apps/find-apps.ts';
 import { COMPATIBLE_SERVERS } from '../observability/soketi-metrics.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
+import { FALLBACK_SETTINGS } from './http-fallback.ts';
 import { LISTEN_SETTINGS } from './listen.ts';
 import { RESTART_SETTINGS } from './laravel-cache.ts';
 import { REDIS_SETTINGS } from './redis.ts';
@@ -164,6 +165,7 @@ export const SERVER_SETTINGS = {
     10,
     'Seconds after which a client that reads nothing of what waits for it is disconnected.',
   ),
+  ...FALLBACK_SETTINGS,
   ...RESTART_SETTINGS,
   replayProtection: setting(
     'WAVEHALL_REPLAY_PROTECTION',

@@ -7,7 +7,7 @@ export interface FrameEncoder {
 }
 
 /** Kind of a transport, as metrics name it. */
-export type TransportName = 'websocket';
+export type TransportName = 'websocket' | 'xhr_streaming' | 'xhr_polling';
 
 /** Connection of one client, as its transport offers it to the core. No member may throw. */
 export interface Socket {
@@ -43,6 +43,8 @@ export interface Handshake {
   readonly appKey: string;
   readonly protocol: string | undefined;
   readonly origin: string | undefined;
+  /** Id of the browser tab, which the client put into its path. */
+  readonly tab?: string;
   /** A probe that proved the app's secret: it measures the server, and no limit or count of clients includes it. */
   readonly isProbe?: boolean;
   /** Called with true when the client is admitted, with false when a fault of this server prevents it; not when it is refused. */

@@ -7,6 +7,7 @@ import { MemoryCachedEvents } from './cached-events.ts';
 import { MemoryConnectionQuota } from './connection-quota.ts';
 import { MemoryMembership } from './membership.ts';
 import { MemoryReplayGuard } from './replay-guard.ts';
+import { MemorySessionNodes } from './session-nodes.ts';
 import { MemoryOutbox } from './outbox/outbox.ts';
 import { FileState } from './state.ts';
 
@@ -27,6 +28,7 @@ export function openMemoryStores(
     membership: new MemoryMembership(broker, outbox?.transitions),
     quota: new MemoryConnectionQuota(),
     nodeCommands: new MemoryNodeCommands(),
+    sessionNodes: new MemorySessionNodes(),
     state: new FileState(stateFile),
     replayGuard,
     metrics: replayMetrics(replayGuard),

@@ -16,6 +16,7 @@ import { RedisCachedEvents } from './events/cached-events.ts';
 import { Keys } from './keys.ts';
 import { RedisConnectionQuota } from './node/connection-quota.ts';
 import { Supervisor } from './node/supervisor.ts';
+import { RedisSessionNodes } from './node/session-nodes.ts';
 import { firstScopes, Installation } from './node/installation.ts';
 import type { Links } from './link/links.ts';
 import { openLinks } from './link/open-links.ts';
@@ -44,6 +45,7 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
   await outbox?.start();
   responsiveness.start();
   ports.lossMeter.start();
+  await ports.sessionNodes.start();
   const isReady = (): boolean => supervisor.isReady && responsiveness.isAnswering;
   const beat = setInterval(() => supervisor.beat(), options.leaseMs / 4);
   return {
@@ -66,6 +68,7 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
       clearInterval(beat);
       responsiveness.stop();
       ports.lossMeter.stop();
+      ports.sessionNodes.stop();
       await outbox?.stop();
       await supervisor.stop();
     },
@@ -108,6 +111,7 @@ function assemble(options: RedisOptions, logger: Logger) {
     ...{ links, membership, quota, nodeCommands, repair, outbox },
     broker: new RedisBroker({ receiver, publisher, membership }),
     cachedEvents: new RedisCachedEvents(links, keys),
+    sessionNodes: new RedisSessionNodes({ links, keys, invalidData }),
     state: new RedisState(links, keys),
     replayGuard: new RedisReplayGuard(links, keys, options.replaySignatures),
     lossMeter: new RedisLossMeter({ links, keys, invalidData }),

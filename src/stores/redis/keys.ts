@@ -159,6 +159,11 @@ export class Keys {
   control = (): string => `${this.#tag(0)}:control`;
   /** Pub/sub channel for the numbered messages of the loss meter; no channel of an app can have this name. */
   lossMeter = (partition: number): string => `${this.#tag(partition)}:loss`;
+  /** Pub/sub channel of one node, for requests of sessions that it holds; no channel of an app can have this name. */
+  sessionNode = (name: string): string => `${this.#tag(0)}:session-node:${name}`;
+  /** The node that holds a session of the HTTP fallback. */
+  session = (digest: string): string =>
+    `${this.#tag(hash(digest) % this.partitions)}:session:${this.scopeOf('')}:${digest}`;
   /** Shared state, which outlives the nodes. */
   state = (name: string): string => `${this.#tag(0)}:s:${this.scopeOf('')}:${name}`;
   outbox(partition: number): OutboxKeys {

@@ -8,6 +8,7 @@ import { connectionQuotaContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
 import { replayGuardContract } from './replay-guard.ts';
+import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 
 const memory: Implementation = {
@@ -29,6 +30,7 @@ for (const contract of [
   connectionQuotaContract,
   pingContract,
   replayGuardContract,
+  sessionNodesContract,
   stateContract,
 ])
   contract(memory);

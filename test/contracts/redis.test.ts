@@ -9,6 +9,7 @@ import { connectionQuotaContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
 import { replayGuardContract } from './replay-guard.ts';
+import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 
 let redis: TestRedis;
@@ -29,6 +30,7 @@ for (const contract of [
   connectionQuotaContract,
   pingContract,
   replayGuardContract,
+  sessionNodesContract,
   stateContract,
 ])
   contract(implementation);

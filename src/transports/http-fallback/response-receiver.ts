@@ -27,6 +27,8 @@ export class ResponseReceiver implements Receiver {
     this.#network = response.socket;
     this.#flushedBefore = this.#network === null ? 0 : flushedBytesOf(this.#network);
     response.writeHead(200, lineHeaders(headers));
+    // A proxy may wait no longer for the head than for the first line.
+    if (kind === 'xhr_streaming') response.flushHeaders();
     response.once('close', () => {
       this.#flushed ??= this.flushedBytes;
       this.onEnd(this.#pendingWrites > 0 ? 'lossy' : 'whole');

@@ -83,7 +83,8 @@ export class RedisSessionNodes implements SessionNodes {
   }
 
   async #listen(): Promise<void> {
-    if (this.#timer !== undefined) await this.#links.subscriber.subscribe([this.#channel]).then(ignore, ignore);
+    if (this.#timer !== undefined)
+      await this.#links.subscriber.subscribe([this.#channel]).then(ignore, ignore);
   }
 
   async #read(key: string): Promise<string | undefined> {

@@ -55,7 +55,11 @@ export class Holder {
 
   /** Names the receivers to their nodes. */
   beat(): void {
-    const requests = [...this.#receivers.values()].map(({ node, id, nextNumber }) => ({ node, id, nextNumber }));
+    const requests = [...this.#receivers.values()].map(({ node, id, nextNumber }) => ({
+      node,
+      id,
+      nextNumber,
+    }));
     for (const [node, beat] of inBeats(this.#deps.nodes.name, requests)) this.#deps.send(node, beat);
   }
 

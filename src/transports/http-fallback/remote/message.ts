@@ -42,17 +42,17 @@ export type NodeMessage =
       readonly requests: readonly (readonly [id: string, number: number])[];
     };
 
-
 const isId = (value: unknown): boolean => typeof value === 'string' && /^[\w-]{1,64}$/.test(value);
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isFlag = (value: unknown): boolean => typeof value === 'boolean';
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
-const isTexts = (value: unknown): boolean =>
-  value === null || (Array.isArray(value) && value.every(isText));
+const isTexts = (value: unknown): boolean => value === null || (Array.isArray(value) && value.every(isText));
 const isKind = (value: unknown): boolean => value === 'xhr_streaming' || value === 'xhr_polling';
 const isRequests = (value: unknown): boolean =>
   Array.isArray(value) &&
-  value.every((each: unknown) => Array.isArray(each) && each.length === 2 && isId(each[0]) && isCount(each[1]));
+  value.every(
+    (each: unknown) => Array.isArray(each) && each.length === 2 && isId(each[0]) && isCount(each[1]),
+  );
 
 /** The fields of each type, beside `type`. */
 const FIELDS: Readonly<Record<NodeMessage['type'], Readonly<Record<string, (value: unknown) => boolean>>>> = {
@@ -66,7 +66,6 @@ const FIELDS: Readonly<Record<NodeMessage['type'], Readonly<Record<string, (valu
   beat: { from: isId, requests: isRequests },
 };
 
-
 /** Decodes strictly: anything but a message with exactly its fields is `undefined`. */
 export function decodeMessage(text: string): NodeMessage | undefined {
   const value = parseJson(text);
@@ -75,5 +74,7 @@ export function decodeMessage(text: string): NodeMessage | undefined {
   if (typeof type !== 'string' || !Object.hasOwn(FIELDS, type)) return undefined;
   const fields = Object.entries(FIELDS[type as NodeMessage['type']]);
   if (Object.keys(value).length !== fields.length + 1) return undefined;
-  return fields.every(([name, isValid]) => isValid(value[name])) ? (value as unknown as NodeMessage) : undefined;
+  return fields.every(([name, isValid]) => isValid(value[name]))
+    ? (value as unknown as NodeMessage)
+    : undefined;
 }

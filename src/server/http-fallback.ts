@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config/index.ts';
 import type { Stores } from '../core/ports/stores.ts';
+import type { Gateway } from '../core/ports/transport.ts';
+import type { Refusals } from '../core/refusals/refusals.ts';
 import { refuseOtherMethods } from '../http/methods.ts';
 import { addressIn, type AddressParts, type Purpose, PURPOSES } from '../transports/http-fallback/address.ts';
 import { answer, answerPreflight } from '../transports/http-fallback/answers.ts';
 import { HttpFallbackTransport } from '../transports/http-fallback/transport.ts';
 import { PeerReader } from '../transports/peer.ts';
-import type { ServerCore } from './core.ts';
 import { largest, maxLingering } from './entrances/http.ts';
 
 /** Type under which Fastify passes a body on without reading it. */
@@ -16,7 +17,11 @@ const BASES = ['/pusher', '', '/pusher/t/:tab', '/t/:tab'];
 
 interface FallbackParts {
   readonly config: Config;
-  readonly core: ServerCore;
+  readonly core: {
+    readonly gateway: Gateway;
+    readonly heap: { readonly isFull: boolean };
+    readonly refusals: Refusals;
+  };
   readonly stores: Stores;
 }
 

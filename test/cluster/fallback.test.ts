@@ -6,7 +6,7 @@ import type { FallbackSocket } from '../support/fallback-socket.ts';
 import { APP } from '../support/app.ts';
 import { Cluster } from '../support/cluster.ts';
 import { http } from '../support/wire-http.ts';
-import { eventually, Wire } from '../support/wire.ts';
+import { eventually, type Wire } from '../support/wire.ts';
 import { type RequestBalancer, startRequestBalancer } from '../support/request-balancer.ts';
 
 let cluster: Cluster;
@@ -135,7 +135,7 @@ test('10.9 a large stream is renewed at another node, without a loss', async () 
   wire.socket.on('message', () => {
     if (characters() - from <= 256 * 1024) return;
     from = characters();
-    socket.receive();
+    socket.renew();
   });
   for (let sent = 0; sent < 150; sent += 1) await tools.publish(`e${sent}`, 'x'.repeat(9000), channel);
   await wire.next('e149', 20_000);

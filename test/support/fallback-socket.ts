@@ -52,17 +52,23 @@ export class FallbackSocket extends EventEmitter {
     this.#end(1006, '');
   }
 
-  /** Makes a new receiving request, in place of the present one. */
+  /** Breaks the present receiving request off and makes a new one, as pusher-js does. */
+  renew(): void {
+    const before = this.#receiving;
+    this.#receiving = undefined;
+    before?.destroy();
+    this.receive();
+  }
+
+  /** Makes a further receiving request. The server ends the present one, of which all lines are read. */
   receive(): void {
     this.receivers += 1;
-    const before = this.#receiving;
     const purpose = this.#transport === 'xhr_streaming' ? 'xhr_streaming' : 'xhr';
     const made = this.#request(`${purpose}${this.#query}`);
     this.#receiving = made;
     made.on('response', (response) => this.#read(made, response));
     made.on('error', () => this.#interrupted(made));
     made.end();
-    before?.destroy();
   }
 
   #read(made: ClientRequest, response: IncomingMessage): void {

@@ -27,7 +27,7 @@ export interface Socket {
   whenFlushed(done: () => void): void;
   /** Closes with a code, after everything that was written before. */
   close(code: number, reason: string): void;
-  /** Ends the socket at once, without a close frame: for peers that do not read. */
+  /** Ends the socket at once, without a close frame: for peers that do not read. The session's `closed` is called after this call has returned. */
   terminate(): void;
   /** Pings the client by a control frame or heartbeat. */
   ping(): void;

@@ -1,4 +1,4 @@
-/** What a request asks of a session, as the last part of its path. */
+/** The last part of a path: a request receives by streaming or by a poll, or it sends. */
 export type Purpose = 'xhr_streaming' | 'xhr' | 'xhr_send';
 
 export const PURPOSES: readonly Purpose[] = ['xhr_streaming', 'xhr', 'xhr_send'];

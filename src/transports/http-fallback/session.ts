@@ -108,12 +108,15 @@ export class FallbackSession implements Socket {
     const last = Buffer.from(framing.close(code, reason));
     const waiting = this.#outgoing.close(last);
     this.#end(code, waiting.length > 0 ? waiting : [last]);
+    this.#session?.closed(code);
   }
 
   terminate(): void {
     if (this.isEnded) return;
     this.#outgoing.destroy();
     this.#end(LOST, []);
+    const session = this.#session;
+    if (session !== undefined) setImmediate(() => session.closed(LOST));
   }
 
   ping(): void {
@@ -178,6 +181,5 @@ export class FallbackSession implements Socket {
     this.#stopReasons = 0;
     this.#inbox.clear();
     this.#context.ended(this, lines);
-    this.#session?.closed(code);
   }
 }

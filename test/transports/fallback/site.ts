@@ -28,17 +28,30 @@ export interface Opened {
   readonly wire: Wire;
 }
 
-/** Starts a server that ends with its test. */
+let shared: Promise<TestServer> | undefined;
+const start = (env: Record<string, string>): Promise<TestServer> =>
+  startServer({ WAVEHALL_ADMIN_TOKEN: 'token', ...env });
+
+/** Ends the server that the tests without settings share. */
+export async function closeShared(): Promise<void> {
+  await (await shared)?.close();
+}
+
+/** A server for one test; without settings the one that all of them share. The clients end with the test. */
 export async function startSite(
   { onTestFinished }: Pick<TestContext, 'onTestFinished'>,
-  env: Record<string, string> = {},
+  env?: Record<string, string>,
 ): Promise<Site> {
-  const server = await startServer({ WAVEHALL_ADMIN_TOKEN: 'token', ...env });
+  const server = await (env === undefined ? (shared ??= start({})) : start(env));
   const opened: Opened[] = [];
   onTestFinished(async () => {
     for (const { wire } of opened) wire.drop();
-    await server.close();
+    if (env !== undefined) await server.close();
   });
+  return siteOf(server, opened);
+}
+
+function siteOf(server: TestServer, opened: Opened[]): Site {
   const site: Site = {
     server,
     api: publisher(appAt(server)),
@@ -58,16 +71,16 @@ export async function startSite(
     async connections() {
       return ((await site.api.get('/connections')).json as { connections: number }).connections;
     },
-    async metric(name) {
-      const { text } = await http(server, {
-        ...{ method: 'GET', path: '/admin/metrics' },
-        headers: { Authorization: 'Bearer token' },
-      });
-      const values = [...text.matchAll(new RegExp(`^${name} (\\S+)$`, 'gm'))];
-      return values.reduce((sum, [, value]) => sum + Number(value), 0);
-    },
+    metric: (name) => metricOf(server, name),
   };
   return site;
+}
+
+async function metricOf(server: TestServer, name: string): Promise<number> {
+  const headers = { Authorization: 'Bearer token' };
+  const { text } = await http(server, { method: 'GET', path: '/admin/metrics', headers });
+  const values = [...text.matchAll(new RegExp(`^${name} (\\S+)$`, 'gm'))];
+  return values.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 /** Path of a session that no client has. */

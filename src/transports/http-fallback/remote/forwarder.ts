@@ -9,14 +9,14 @@ import type { NodeMessage } from './message.ts';
 const RETRY_MS = 2000;
 const ATTEMPTS = 3;
 
-/** What became of a send. */
+/** Outcome of a send; `lost`: it is not known whether it arrived. */
 export type SendOutcome = 'taken' | 'unknown' | 'lost';
 
 type Of<Type extends NodeMessage['type']> = Extract<NodeMessage, { readonly type: Type }>;
 
 interface ForwarderDeps {
   readonly nodes: SessionNodes;
-  send(node: string, message: NodeMessage): void;
+  readonly send: (node: string, message: NodeMessage) => void;
 }
 
 /** Forwards requests of this node to the nodes that hold their sessions (SPEC 10.9). */
@@ -66,7 +66,10 @@ export class Forwarder {
         return this.#responses.get(message.id)?.breakOff();
       case 'beat':
         return this.#onBeat(message);
-      default:
+      case 'send':
+      case 'attach':
+      case 'flushed':
+        return undefined;
     }
   }
 

@@ -14,7 +14,7 @@ type Of<Type extends NodeMessage['type']> = Extract<NodeMessage, { readonly type
 interface HolderDeps {
   readonly nodes: SessionNodes;
   readonly sessions: Sessions;
-  send(node: string, message: NodeMessage): void;
+  readonly send: (node: string, message: NodeMessage) => void;
 }
 
 /** Serves requests for sessions of this node that reached other nodes (SPEC 10.9). */
@@ -41,7 +41,10 @@ export class Holder {
         return this.#receivers.get(message.id)?.ended(message.bytes, message.isWhole);
       case 'beat':
         return this.#onBeat(message);
-      default:
+      case 'sent':
+      case 'unknown':
+      case 'lines':
+        return undefined;
     }
   }
 

@@ -83,8 +83,13 @@ export class FallbackSocket extends EventEmitter {
     response.on('error', () => this.#interrupted(made));
     response.on('end', () => {
       if (this.#transport === 'xhr_streaming') this.#interrupted(made);
-      else if (this.#receiving === made && this.readyState <= WebSocket.OPEN) this.receive();
+      // A browser uses the connection again, which is free in the next turn.
+      else setImmediate(() => this.#pollAgain(made));
     });
+  }
+
+  #pollAgain(before: ClientRequest): void {
+    if (this.#receiving === before && this.readyState <= WebSocket.OPEN) this.receive();
   }
 
   #handle(line: string): void {

@@ -49,7 +49,8 @@ export class FallbackSession implements Socket {
   #session: Session | undefined;
   /** Reasons for which reading is stopped, as bits. */
   #stopReasons = 0;
-  #awayMs = 0;
+  /** Time for which it had no receiving request; `undefined`: it has one. */
+  #awayMs: number | undefined;
   /** Code with which the session ended. */
   #closeCode: number | undefined;
 
@@ -139,7 +140,7 @@ export class FallbackSession implements Socket {
 
   /** Goes on with this response; its request is a sign of life. */
   attach(receiver: Receiver): void {
-    this.#awayMs = 0;
+    this.#awayMs = undefined;
     this.#outgoing.attach(receiver);
     this.#session?.alive();
   }
@@ -166,8 +167,10 @@ export class FallbackSession implements Socket {
   /** Counts time: sends heartbeats, and ends a session whose client is away. */
   tick(passedMs: number): void {
     const { awayMs, heartbeatMs } = this.#context.limits;
-    this.#awayMs = this.#outgoing.isAttended ? 0 : this.#awayMs + passedMs;
-    if (this.#awayMs >= awayMs) this.terminate();
+    // From the first tick that finds it away, so that it has at least the whole time.
+    if (this.#outgoing.isAttended) this.#awayMs = undefined;
+    else this.#awayMs = this.#awayMs === undefined ? 0 : this.#awayMs + passedMs;
+    if (this.#awayMs !== undefined && this.#awayMs >= awayMs) this.terminate();
     else this.#outgoing.tick(passedMs, heartbeatMs);
   }
 

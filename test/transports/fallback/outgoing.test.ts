@@ -1,46 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Outgoing } from '../../../src/transports/http-fallback/outgoing.ts';
-import type { Receiver, ReceiverKind } from '../../../src/transports/http-fallback/receiver.ts';
+import { FakeReceiver } from './fake-receiver.ts';
 
 const RENEWAL = 256 * 1024;
-
-/** A response whose client takes bytes when the test says so. */
-class FakeReceiver implements Receiver {
-  readonly kind: ReceiverKind;
-  text = '';
-  state: 'open' | 'ended' | 'destroyed' = 'open';
-  bufferedBytes = 0;
-  flushedBytes = 0;
-  #waiters: (() => void)[] = [];
-
-  constructor(kind: ReceiverKind) {
-    this.kind = kind;
-  }
-
-  write(lines: Buffer): void {
-    this.text += lines.toString();
-    this.bufferedBytes += lines.length;
-  }
-
-  whenFlushed(done: () => void): void {
-    this.#waiters.push(done);
-  }
-
-  end(): void {
-    this.state = 'ended';
-  }
-
-  destroy(): void {
-    this.state = 'destroyed';
-  }
-
-  take(bytes = this.bufferedBytes): void {
-    this.bufferedBytes -= bytes;
-    this.flushedBytes += bytes;
-    if (this.bufferedBytes === 0) for (const done of this.#waiters.splice(0)) done();
-  }
-}
 
 const line = (characters: number, character = 'x'): Buffer =>
   Buffer.from(`${character.repeat(characters - 1)}\n`);

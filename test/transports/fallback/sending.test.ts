@@ -68,10 +68,7 @@ describe.each(TRANSPORTS)('sending, for a session over %s', (transport) => {
     const names = Array.from({ length: 50 }, (_, at) => `channel-${at}`);
     await send(site, client, bodyOf(...names.map(subscribe)));
     for (const name of names) expect((await client.wire.first()).channel).toBe(name);
-    const escaped = [...subscribe('escaped')]
-      .map((each) => `\\u00${each.charCodeAt(0).toString(16)}`)
-      .join('');
-    await send(site, client, `["${escaped}"]`);
+    await send(site, client, `["${escapedText(subscribe('escaped'))}"]`);
     expect(await client.wire.first()).toMatchObject({ event: SUBSCRIBED, channel: 'escaped' });
   });
 

@@ -5,7 +5,7 @@ import type { Gateway } from '../core/ports/transport.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
 import { refuseOtherMethods } from '../http/methods.ts';
 import { addressIn, type AddressParts, type Purpose, PURPOSES } from '../transports/http-fallback/address.ts';
-import { answer, answerPreflight } from '../transports/http-fallback/answers.ts';
+import { answerPreflight } from '../transports/http-fallback/answers.ts';
 import { HttpFallbackTransport } from '../transports/http-fallback/transport.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { largest, maxLingering } from './entrances/http.ts';
@@ -98,7 +98,7 @@ function serve(
   reply.hijack();
   const { raw: response } = reply;
   const address = addressIn(params as AddressParts);
-  if (address === undefined) return answer(request, response, 400, 'Bad request.');
+  if (address === undefined) return transport.refusePath(request, response);
   const exchange = { request, response, address };
   if (purpose === 'xhr_send') void transport.send(exchange);
   else void transport.receive(exchange, purpose === 'xhr' ? 'xhr_polling' : purpose);

@@ -21,6 +21,8 @@ export interface Socket {
   readonly bytesBeyondLargestFrame: number;
   /** Bytes that the network has taken since the socket opened. */
   readonly flushedBytes: number;
+  /** True while the client has nothing on which it could receive; its transport ends it when this lasts. Not given: never. */
+  readonly isAway?: boolean;
   /** Writes bytes made by this socket's `encoder`, in order; a socket that is closing drops them. */
   write(bytes: Buffer): void;
   /** Calls back once, when the network has taken everything that was written before, or the socket is gone. */

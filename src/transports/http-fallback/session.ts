@@ -31,8 +31,8 @@ export interface SessionContext {
   readonly timeSlice: TimeSlice;
   /** Called once, when a session has ended. `lines`: those that its client may still ask for; none: it was not closed. */
   ended(session: FallbackSession, lines: readonly Buffer[]): void;
-  /** Called when the session is about to end because more writes wait than may. */
-  overflowed(session: FallbackSession): void;
+  /** Called when the session is about to end because more waits than may: lines that its client does not receive, or messages that it sends. */
+  overflowed(session: FallbackSession, what: 'lines' | 'messages'): void;
 }
 
 /** The core's `Socket` over HTTP requests: one client, whose lines are written to whichever request receives (SPEC 10.4). */
@@ -90,11 +90,15 @@ export class FallbackSession implements Socket {
     return this.#outgoing.flushedBytes;
   }
 
+  get isAway(): boolean {
+    return !this.#outgoing.isAttended;
+  }
+
   write(bytes: Buffer): void {
     if (this.isEnded) return;
     this.#outgoing.write(bytes);
     if (this.#outgoing.writesWithoutReceiver <= this.#context.limits.queuedWrites) return;
-    this.#context.overflowed(this);
+    this.#context.overflowed(this, 'lines');
     this.terminate();
   }
 
@@ -154,9 +158,10 @@ export class FallbackSession implements Socket {
   /** Takes the messages of one body; none of them: a sign of life. A session that cannot take them is closed (SPEC 10.6). */
   receive(messages: readonly Buffer[]): void {
     if (this.isEnded) return;
-    if (messages.length === 0) this.#session?.alive();
-    else if (!this.#inbox.add(messages))
-      this.close(errors.rateLimitTerminated.code, errors.rateLimitTerminated.message);
+    if (messages.length === 0) return this.#session?.alive();
+    if (this.#inbox.add(messages)) return;
+    this.#context.overflowed(this, 'messages');
+    this.close(errors.rateLimitTerminated.code, errors.rateLimitTerminated.message);
   }
 
   /** Closes a session that was sent more bytes than one message may have (SPEC 2.11). */
@@ -168,7 +173,7 @@ export class FallbackSession implements Socket {
   tick(passedMs: number): void {
     const { awayMs, heartbeatMs } = this.#context.limits;
     // From the first tick that finds it away, so that it has at least the whole time.
-    if (this.#outgoing.isAttended) this.#awayMs = undefined;
+    if (!this.isAway) this.#awayMs = undefined;
     else this.#awayMs = this.#awayMs === undefined ? 0 : this.#awayMs + passedMs;
     if (this.#awayMs !== undefined && this.#awayMs >= awayMs) this.terminate();
     else this.#outgoing.tick(passedMs, heartbeatMs);

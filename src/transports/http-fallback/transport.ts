@@ -67,8 +67,8 @@ export class HttpFallbackTransport {
         if (lines.length === 0) this.#sessions.remove(session);
         else this.#sessions.close(session, lines);
       },
-      overflowed: ({ remoteAddress: address, bufferedBytes }) =>
-        options.refusals.count('slow_reader', { address, bufferedBytes }),
+      overflowed: ({ remoteAddress: address }, what) =>
+        options.refusals.count(what === 'lines' ? 'slow_reader' : 'message_rate', { address }),
     };
     this.#ticker = setInterval(() => this.tick(TICK_MS), TICK_MS);
   }
@@ -126,7 +126,15 @@ export class HttpFallbackTransport {
   #continueAt(holder: string, exchange: Exchange, kind: ReceiverKind): void {
     const { request, response, address } = exchange;
     const receiver = new ResponseReceiver(kind, request, response);
-    this.#remote.attach(holder, address.session, receiver, () => this.#open(exchange, receiver));
+    this.#remote.attach(holder, address.session, receiver, () => void this.#openUnknown(exchange, receiver));
+  }
+
+  /** Opens a session here that the node which was said to hold it does not know. */
+  async #openUnknown(exchange: Exchange, receiver: ResponseReceiver): Promise<void> {
+    const { session } = exchange.address;
+    await ifUnavailable(this.#options.nodes.claim(session), () => undefined);
+    if (exchange.response.destroyed) this.#releaseUnused(session);
+    else this.#open(exchange, receiver);
   }
 
   #continueOrOpen(exchange: Exchange, kind: ReceiverKind): void {
@@ -160,6 +168,7 @@ export class HttpFallbackTransport {
     const session = this.#sessions.living(address.session);
     if (session === undefined) return answerUnknown(exchange);
     if (body === 'too large') {
+      this.#count('message_size', request);
       session.refuseSize();
       return answerTooLarge(exchange);
     }
@@ -188,6 +197,12 @@ export class HttpFallbackTransport {
   /** Gives up a claim for which no session was opened. */
   #releaseUnused(session: string): void {
     if (this.#sessions.living(session) === undefined) this.#options.nodes.release(session);
+  }
+
+  /** Answers a request whose path is not allowed (SPEC 10.3). */
+  refusePath(request: IncomingMessage, response: ServerResponse): void {
+    this.#count('http_request', request);
+    answer(request, response, 400, 'Bad request.');
   }
 
   #count(reason: RefusalReason, request: IncomingMessage): void {

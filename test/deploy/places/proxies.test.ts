@@ -89,7 +89,14 @@ withPrograms('proxies', PROGRAMS, () => {
     const admin = '/admin/metrics';
     expect(await statusOf(server, admin, authorization)).toBe(200);
     const behindPusher = [`/pusher${admin}`, `/pusher/..${admin}`, `/pusher/%2e%2e${admin}`];
-    const around = [...behindPusher, admin, `/app/..${admin}`, `/apps/%2e%2e${admin}`, `/app/%2e%2e/${admin}`, `/${admin}`];
+    const around = [
+      ...behindPusher,
+      admin,
+      `/app/..${admin}`,
+      `/apps/%2e%2e${admin}`,
+      `/app/%2e%2e/${admin}`,
+      `/${admin}`,
+    ];
     for (const path of [...around, '/ADMIN/metrics', '/metrics', '/health/detailed', '/ready'])
       expect([path, await statusOf(proxy, path, authorization)]).toEqual([path, expect.toSatisfy(isRefused)]);
   });

@@ -29,7 +29,7 @@ interface Options {
   readonly maxSessions?: number;
   readonly closedSessions?: number;
   readonly closedBytes?: number;
-  acceptsConnections?(): boolean;
+  readonly acceptsConnections?: () => boolean;
 }
 
 /** A server with this transport alone, whose core notes what it is told. */
@@ -74,7 +74,7 @@ async function start({ nodes = new MemorySessionNodes(), ...options }: Options =
   });
   const place = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
   const post = (path: string, body = ''): Promise<Answer> => http(place, { method: 'POST', path, body });
-  const connections = promisify(server.getConnections.bind(server)) as () => Promise<number>;
+  const connections = promisify<number>((done) => server.getConnections(done));
   return { transport, opened, refused, place, post, connections };
 }
 

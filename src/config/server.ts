@@ -14,6 +14,7 @@ import { COMPATIBLE_SERVERS } from '../observability/soketi-metrics.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { DRAIN_SETTINGS } from './drain.ts';
+import { FALLBACK_SETTINGS } from './http-fallback.ts';
 import { LISTEN_SETTINGS } from './listen.ts';
 import { RESTART_SETTINGS } from './laravel-cache.ts';
 import { REDIS_SETTINGS } from './redis.ts';
@@ -162,6 +163,7 @@ export const SERVER_SETTINGS = {
     'Seconds after which a client that reads nothing of what waits for it is disconnected.',
   ),
   ...RESUME_SETTINGS,
+  ...FALLBACK_SETTINGS,
   ...RESTART_SETTINGS,
   replayProtection: setting(
     'WAVEHALL_REPLAY_PROTECTION',

@@ -11,7 +11,8 @@ import { Certificate } from './entrances/certificate.ts';
 import { type Entrances, listenOnAll, openEntrances } from './entrances/entrances.ts';
 import { LoadReport } from './health/load-report.ts';
 import { probeContext } from './health/self-check.ts';
-import { largest } from './entrances/http.ts';
+import { largest, maxLingering } from './entrances/http.ts';
+import { openHttpFallback } from './http-fallback.ts';
 import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
@@ -94,6 +95,7 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
   acceptUpgrades(parts);
   const requests = new RequestCounts(config.path);
   registerRoutes({ ...parts, requests }, await openOperatorRoutes(parts, requests));
+  openHttpFallback(entrances.main.http, parts);
   await receiveFromCluster(stores, core);
   await workers?.waitUntilAllPrepared();
   await listenOnAll(entrances);
@@ -184,10 +186,6 @@ async function receiveFromCluster(
   );
 }
 
-/** Default of WAVEHALL_MAX_LINGERING: 5 % of the connections that are allowed; 0: that number is not known. */
-const lingeringFor = (connections: number): number =>
-  connections === 0 ? 1000 : Math.max(8, Math.floor(connections / 20));
-
 function openTransport(
   config: Config,
   { gateway, heap, refusals }: ServerCore,
@@ -205,7 +203,7 @@ function openTransport(
     messageBytes: largest(config, 'messageBytes'),
     fragmentsPerMessage: largest(config, 'fragmentsPerMessage'),
     refusals,
-    maxLingering: config.maxLingering || lingeringFor(config.maxConnections),
+    maxLingering: maxLingering(config),
     lingerMs: config.lingerSeconds * 1000,
   });
 }

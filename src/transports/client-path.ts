@@ -11,6 +11,9 @@ export const INVALID_TAB = Symbol('invalid tab');
 const CLIENT_PATH = /^(?:(?:\/app)?\/t\/([^/]*))?\/app\/([^/]+)\/?$/;
 const TAB = /^[\w-]{16,64}$/;
 
+/** SPEC 13.2. */
+export const isTabId = (text: string): boolean => TAB.test(text);
+
 /**
  * Reads `{prefix}/t/{tab}/app/{key}`, with or without the prefix, the tab and a slash at the end; `undefined` for other paths. `/app` may
  * stand in front of a tab, for proxies that pass nothing else on.
@@ -21,7 +24,7 @@ export function clientPathIn(path: string, prefix: string): ClientPath | typeof 
   const [, tab, key] = match ?? [];
   const appKey = key === undefined ? undefined : decoded(key);
   if (appKey === undefined) return undefined;
-  return tab === undefined || TAB.test(tab) ? { appKey, tab } : INVALID_TAB;
+  return tab === undefined || isTabId(tab) ? { appKey, tab } : INVALID_TAB;
 }
 
 /** App key in the path of a client; `undefined` for other paths. */

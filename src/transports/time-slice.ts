@@ -19,10 +19,11 @@ export class TimeSlice {
 
   /** Called after each message: once the slice is used up, the client's next message is handled in the next iteration (SPEC 2.12). */
   afterMessage(socket: WebSocket): void {
-    (socket as unknown as WithReceiver)._receiver._allowSynchronousEvents = !this.#isOver();
+    (socket as unknown as WithReceiver)._receiver._allowSynchronousEvents = !this.isOver();
   }
 
-  #isOver(): boolean {
+  /** True once the messages of this iteration of the event loop have taken their time: the next one has to wait for a later iteration. */
+  isOver(): boolean {
     const nowMs = performance.now();
     if (this.#endsAtMs === 0) {
       this.#endsAtMs = nowMs + SLICE_MS;

@@ -52,11 +52,12 @@ const RULES: readonly (readonly [rule: string, scenario: string])[] = [
   ['2.9', 'connect'],
   ['11.5', 'metrics'],
   ['9.6', 'webhooks'],
+  ['10.4', 'fallback'],
   ['3.13', 'cost'],
 ];
 
 /** They start their own servers. */
-const ALONE = ['cost', 'connect', 'metrics', 'webhooks'];
+const ALONE = ['cost', 'connect', 'fallback', 'metrics', 'webhooks'];
 
 function expectMeasured(rows: readonly Row[], servers: readonly string[]): void {
   expect(rows.map(({ server }) => server)).toEqual(expect.arrayContaining([...servers]));

@@ -88,6 +88,27 @@ const metricsOf = async (server: TestServer): Promise<string> => {
   return (await http(endpoint(server), { method: 'GET', path: '/admin/metrics', headers })).text;
 };
 
+test.each(['xhr_streaming', 'xhr_polling'] as const)(
+  '10.9 requests of one session over %s may reach any worker',
+  async (transport) => {
+    const server = await startWorkers();
+    const place = { ...endpoint(server), transport };
+    const wires = await Promise.all(Array.from({ length: 6 }, () => Wire.open(place, PATH)));
+    for (const wire of wires) {
+      await wire.next('pusher:connection_established');
+      wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+    }
+    for (const wire of wires) await wire.next('pusher_internal:subscription_succeeded');
+    const api = publisher(endpoint(server));
+    for (let sent = 0; sent < 20; sent += 1)
+      expect((await api.post('/events', { name: `e${sent}`, channel: 'orders', data: '' })).status).toBe(200);
+    for (const wire of wires) {
+      for (let sent = 0; sent < 20; sent += 1) await wire.next(`e${sent}`);
+      wire.drop();
+    }
+  },
+);
+
 describe('the number of workers', () => {
   const { name } = SERVER_SETTINGS.workers;
   const read = (variables: Record<string, string>) =>

@@ -73,6 +73,10 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('2.16', 'WAVEHALL_SOFT_BUFFER_SIZE', 262_144),
   whole('2.16', 'WAVEHALL_MAX_BUFFER_SIZE', 1_048_576, 1),
   whole('2.16', 'WAVEHALL_STALL_SECONDS', 10, 1),
+  whole('10.4', 'WAVEHALL_HTTP_FALLBACK_AWAY', 10, 1, 300),
+  whole('10.5', 'WAVEHALL_HTTP_FALLBACK_HEARTBEAT', 25, 1, 29),
+  whole('10.4', 'WAVEHALL_HTTP_FALLBACK_QUEUE', 4096, 1),
+  whole('10.6', 'WAVEHALL_HTTP_FALLBACK_WAITING', 4096, 1),
   whole('8.11', 'WAVEHALL_MAX_HEAP_PERCENT', 90, 0, 100),
   whole('13.8', 'WAVEHALL_RESUME_SECONDS', 120),
   whole('13.8', 'WAVEHALL_RESUME_MAX_BYTES', 67_108_864),
@@ -148,6 +152,7 @@ const WORKERS = 'WAVEHALL_WORKERS';
 const SWITCHES = [
   { rule: '1.1', name: 'WAVEHALL_DEBUG', usual: false },
   { rule: '2.5', name: 'WAVEHALL_APP_ENABLED', usual: true },
+  { rule: '10.3', name: 'WAVEHALL_HTTP_FALLBACK', usual: true },
   { rule: '5.2', name: 'WAVEHALL_CLIENT_EVENTS_ON_PUBLIC', usual: true },
   { rule: '3.9', name: 'WAVEHALL_SUBSCRIPTION_COUNTS', usual: false },
   { rule: '7.2', name: 'WAVEHALL_STRICT_AUTH_KEY', usual: false },

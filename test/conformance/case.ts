@@ -15,6 +15,8 @@ export interface Case {
   /** The case checks the whole app, or stops its server: no other case runs on that server meanwhile. */
   readonly alone?: boolean;
   readonly limitMs?: number;
+  /** The rule is about WebSocket itself: other transports have nothing like it. */
+  readonly overWebSocketOnly?: boolean;
   /** Rejects when the server differs from the rule. */
   run(tools: CaseTools): Promise<unknown>;
 }

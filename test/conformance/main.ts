@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { FallbackTransport } from '../support/fallback-socket.ts';
 import build from '../support/global-setup.ts';
 import { cases } from './cases/index.ts';
 import { formLine, judge, line, markdown, totals } from './report.ts';
@@ -15,6 +16,7 @@ const USAGE = `npm run conformance -- [options]
   --path /PREFIX                     the prefix in front of /app and /apps of that server
   --name TEXT                        name of the server in the output
   --start COMMAND                    starts the server, also with the settings of a case; receives PORT, APP_ID, APP_KEY, APP_SECRET, NEEDS
+  --transport NAME                   xhr_streaming or xhr_polling: clients connect over the HTTP fallback, not over WebSocket
   --only C05,H                       only these cases, or groups by their letter
   --expect-differences FILE          a module whose default export names the differences: {id: reason}
   --json FILE                        writes the outcomes
@@ -26,6 +28,7 @@ const options = {
   path: { type: 'string', default: '' },
   name: { type: 'string' },
   start: { type: 'string' },
+  transport: { type: 'string' },
   only: { type: 'string' },
   'expect-differences': { type: 'string' },
   json: { type: 'string' },
@@ -42,16 +45,28 @@ const readDifferences = async (file: string | undefined): Promise<Differences> =
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
 
-const targetOf = ({ against, name, path, start }: Values) => {
-  const app = against === undefined ? undefined : parseEndpoint(against, path);
+const transportOf = ({ transport }: Values): FallbackTransport | undefined => {
+  if (transport === undefined || transport === 'xhr_streaming' || transport === 'xhr_polling')
+    return transport;
+  throw new Error(`--transport "${transport}" is not xhr_streaming or xhr_polling`);
+};
+
+const targetOf = (values: Values) => {
+  const { against, name, path, start } = values;
+  const transport = transportOf(values);
+  const app = against === undefined ? undefined : { ...parseEndpoint(against, path), transport };
   if (start !== undefined) return started(name ?? against ?? start, start, app);
-  return app === undefined ? wavehall() : running(name ?? against ?? '', app);
+  return app === undefined ? wavehall(transport) : running(name ?? against ?? '', app);
 };
 
 /** Selects cases by id (`C05`) or by the letter of their group (`C`). */
-const selectCases = (only: string | undefined) => {
+const selectCases = ({ only, transport }: Values) => {
   const wanted = only?.split(',');
-  return cases.filter(({ id }) => !wanted || wanted.includes(id) || wanted.includes(id[0] ?? ''));
+  return cases.filter(
+    ({ id, overWebSocketOnly = false }) =>
+      (!wanted || wanted.includes(id) || wanted.includes(id[0] ?? '')) &&
+      (transport === undefined || !overWebSocketOnly),
+  );
 };
 
 /** Tolerates the forms that are named as differences. */
@@ -86,7 +101,7 @@ const main = async (): Promise<number> => {
   const named = await readDifferences(values['expect-differences']);
   const target = targetOf(values);
   const forms = formsIn(named);
-  const outcomes = await runAll(selectCases(values.only), target, forms, (outcome) =>
+  const outcomes = await runAll(selectCases(values), target, forms, (outcome) =>
     console.log(line(outcome, named)),
   );
   const report: Report = { target: target.name, outcomes, forms: [...forms.met].sort(), named };

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { FallbackTransport } from '../support/fallback-socket.ts';
 import { freePort } from '../support/free-port.ts';
 import type { Endpoint } from '../support/wire-http.ts';
 import { startServer } from '../support/server.ts';
@@ -27,12 +28,16 @@ export const parseEndpoint = (text: string, prefix = ''): Endpoint => {
   return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)), id, key, secret, prefix };
 };
 
-/** Wavehall, built from source and started as a process of its own. */
-export const wavehall = (): Target => {
+/** A client over HTTP that leaves says no goodbye: cases wait for its end. */
+const LEAVES_SOON = { WAVEHALL_HTTP_FALLBACK_AWAY: '1' };
+
+/** Wavehall, built from source and started as a process of its own. `transport`: how clients connect; not given: over WebSocket. */
+export const wavehall = (transport?: FallbackTransport): Target => {
+  const forTransport = transport === undefined ? {} : LEAVES_SOON;
   const start = async (needs: CaseSettings): Promise<StartedServer> => {
-    const server = await startServer({ ...APP_ENV, ...needs });
+    const server = await startServer({ ...APP_ENV, ...forTransport, ...needs });
     return {
-      endpoint: { ...APP, host: server.host, port: server.port, prefix: prefixOf(needs) },
+      endpoint: { ...APP, host: server.host, port: server.port, prefix: prefixOf(needs), transport },
       output: () => server.output(),
       kill: (signal) => server.kill(signal),
       close: () => server.close(),

@@ -10,6 +10,7 @@ import { historyContract } from './history.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
 import { replayGuardContract } from './replay-guard.ts';
+import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 import { tabStoreContract } from './tab-store.ts';
 
@@ -31,6 +32,7 @@ for (const contract of [
   connectionQuotaContract,
   pingContract,
   replayGuardContract,
+  sessionNodesContract,
   stateContract,
   historyContract,
   tabStoreContract,

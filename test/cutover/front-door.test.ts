@@ -433,6 +433,25 @@ describe('other requests', () => {
     ]);
   });
 
+  test.each(['xhr_streaming', 'xhr_polling'] as const)(
+    '11.2 clients over %s stay at Wavehall, whatever the percentage is and becomes',
+    async (transport) => {
+      const webServer = await startWebServer();
+      const frontDoor = await startFrontDoor(webServer, 0);
+      const wire = await Wire.open({ ...frontDoor, transport }, `/pusher/app/${frontDoor.key}?protocol=7`);
+      await wire.next('pusher:connection_established');
+      for (const percent of [100, 0]) {
+        const body = JSON.stringify({ percent, move: true, force: true });
+        expect((await frontDoor.admin('/cutover', { method: 'PUT', body })).status).toBe(200);
+        wire.send({ event: 'pusher:ping', data: {} });
+        await wire.next('pusher:pong');
+      }
+      expect((await fetch(`${frontDoor.origin}/pusher/app/x/1/abcdefgh/jsonp`)).status).toBe(404);
+      expect(webServer.requests()).toEqual([]);
+      wire.drop();
+    },
+  );
+
   test('11.2 /up, /ready, /live, /apps and /admin are answered by Wavehall', async () => {
     const webServer = await startWebServer();
     const frontDoor = await startFrontDoor(webServer, 0, { WAVEHALL_ADMIN_TOKEN: '' });

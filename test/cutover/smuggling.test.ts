@@ -238,6 +238,10 @@ const LOCAL_TARGETS: readonly string[] = [
   '/UP',
   '/%75p',
   '/Live/',
+  '/pusher/app/x/1/abcdefgh/jsonp',
+  '/Pusher/%61pp/x/1/abcdefgh/xhr/more',
+  '/t/12345678/app/x',
+  '/pusher/t/12345678/app',
 ];
 
 describe('the operator’s paths and token are not forwarded', () => {

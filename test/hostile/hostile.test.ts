@@ -8,6 +8,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { type Attack, attack } from './attack.ts';
 import { attacks } from './attacks/index.ts';
+import { fallbackSessions } from './attacks/fallback-sessions.ts';
 import { forgedProxies } from './attacks/forged-proxies.ts';
 import { mutatedFrames } from './attacks/mutated-frames.ts';
 import { mutatedRequests } from './attacks/mutated-requests.ts';
@@ -49,6 +50,7 @@ const SETUPS: readonly Setup[] = [
     attacks: [
       subscribeChurn(30, REDIS_SIZES.seconds),
       forgedProxies(1_000),
+      fallbackSessions(20, REDIS_SIZES.seconds),
       mutatedRequests(REDIS_SIZES.requests),
       mutatedFrames(REDIS_SIZES.frames),
     ],

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
+import { FallbackSocket, type FallbackTransport } from './fallback-socket.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
 /** One protocol message, decoded and otherwise unchanged. */
@@ -19,6 +21,8 @@ export interface Closing {
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /** How clients connect; not given: over WebSocket. */
+  readonly transport?: FallbackTransport | undefined;
 }
 
 export interface WireOptions {
@@ -101,8 +105,9 @@ export class Wire {
     });
   }
 
-  /** Opens a WebSocket; rejects with `UpgradeRefused` if the server answers with another status than 101. */
+  /** Opens a connection. A WebSocket: rejects with `UpgradeRefused` if the server answers with another status than 101. */
   static open(address: Address, path: string, options: WireOptions = {}): Promise<Wire> {
+    if (address.transport !== undefined) return openFallback(address, path, address.transport, options);
     const socket = new WebSocket(`ws://${address.host}:${address.port}${path}`, options.subprotocols ?? [], {
       perMessageDeflate: options.compress ?? false,
       autoPong: options.autoPong ?? true,
@@ -251,6 +256,20 @@ export class Wire {
       ? `; pending: ${JSON.stringify(this.#pending).slice(0, 600)}`
       : '; nothing pending';
   }
+}
+
+/** Opens a session of the HTTP fallback, as soon as its first line has arrived. */
+async function openFallback(
+  address: Address,
+  path: string,
+  transport: FallbackTransport,
+  options: WireOptions,
+): Promise<Wire> {
+  const socket = new FallbackSocket(address, path, transport, options);
+  const wire = new Wire(socket as unknown as WebSocket);
+  await Promise.race([once(socket, 'open'), wire.closed]);
+  if (!socket.hasOpened) throw new Error(`the session was not opened: ${wire.ended?.reason ?? ''}`);
+  return wire;
 }
 
 /** Decodes double-encoded data; undefined if it is not a string with JSON. */

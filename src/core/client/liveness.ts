@@ -95,10 +95,10 @@ export class Liveness {
   }
 
   #checkStall(connection: Connection, now: number): number {
-    const { bufferedBytes } = connection.socket;
-    if (bufferedBytes === 0) {
+    const { bufferedBytes, isAway } = connection.socket;
+    if (bufferedBytes === 0 || isAway === true) {
       connection.stalledAtMs = 0;
-      return 0;
+      return bufferedBytes;
     }
     const { flushedBytes } = connection.socket;
     if (connection.stalledAtMs === 0 || flushedBytes !== connection.flushedBytes) {

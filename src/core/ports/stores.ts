@@ -3,6 +3,7 @@ import type { Broker, CachedEvents, History } from './events.ts';
 import type { LossMeter } from './loss-meter.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
+import type { SessionNodes } from './session-nodes.ts';
 import type { StatusSection } from './status.ts';
 import type { TabStore } from './tab-store.ts';
 import type { Outbox } from './webhooks.ts';
@@ -53,6 +54,7 @@ export interface Stores {
   readonly membership: Membership;
   readonly quota: ConnectionQuota;
   readonly nodeCommands: NodeCommands;
+  readonly sessionNodes: SessionNodes;
   readonly state: SharedState;
   readonly replayGuard: ReplayGuard;
   /** `undefined`: this node is the only one. */

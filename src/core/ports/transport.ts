@@ -9,7 +9,7 @@ export interface FrameEncoder {
 }
 
 /** Kind of a transport, as metrics name it. */
-export type TransportName = 'websocket';
+export type TransportName = 'websocket' | 'xhr_streaming' | 'xhr_polling';
 
 /** Connection of one client, as its transport offers it to the core. No member may throw. */
 export interface Socket {
@@ -23,13 +23,15 @@ export interface Socket {
   readonly bytesBeyondLargestFrame: number;
   /** Bytes that the network has taken since the socket opened. */
   readonly flushedBytes: number;
+  /** True while the client has nothing on which it could receive; its transport ends it when this lasts. Not given: never. */
+  readonly isAway?: boolean;
   /** Writes bytes made by this socket's `encoder`, in order; a socket that is closing drops them. */
   write(bytes: Buffer): void;
   /** Calls back once, when the network has taken everything that was written before, or the socket is gone. */
   whenFlushed(done: () => void): void;
   /** Closes with a code, after everything that was written before. */
   close(code: number, reason: string): void;
-  /** Ends the socket at once, without a close frame: for peers that do not read. */
+  /** Ends the socket at once, without a close frame: for peers that do not read. The session's `closed` is called after this call has returned. */
   terminate(): void;
   /**
    * Pings the client by a control frame or heartbeat. `receipt`: a number that the answer to this ping reports back; the answer

@@ -18,9 +18,16 @@ const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
 export function mayGoUpstream(target: string, prefix: string): boolean {
   const path = PLAIN.test(target) ? fullyDecodedPath(pathOf(target)) : undefined;
   if (path === undefined || ODD_WHEN_DECODED.test(path)) return false;
-  const [first, ...rest] = segmentsOf(path, prefix);
+  const [first, ...rest] = withoutFallback(segmentsOf(path, prefix));
   if (LOCAL_SEGMENTS.includes(first)) return false;
   return !(LOCAL_PATHS.includes(first) && rest.length === 0);
+}
+
+/** Segments behind those that clients of the HTTP fallback have in front of `app` (SPEC 10.3). */
+function withoutFallback(segments: readonly string[]): readonly string[] {
+  const behindPusher = segments[0] === 'pusher' ? segments.slice(1) : segments;
+  const behindTab = behindPusher[0] === 't' ? behindPusher.slice(2) : behindPusher;
+  return behindTab[0] === 'app' ? behindTab : segments;
 }
 
 /** RFC 9112, 3.2: true when the request names one host, or none (HTTP/1.0). */

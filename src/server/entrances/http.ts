@@ -66,3 +66,9 @@ export function largest(
 ): number {
   return Math.max(...config.apps.map(({ limits }) => Math.min(limits[name] || CEILING_BYTES, CEILING_BYTES)));
 }
+
+/** WAVEHALL_MAX_LINGERING, or by default 5 % of the connections that are allowed; without that number, 1000. */
+export function maxLingering(config: Pick<Config, 'maxLingering' | 'maxConnections'>): number {
+  if (config.maxLingering > 0) return config.maxLingering;
+  return config.maxConnections === 0 ? 1000 : Math.max(8, Math.floor(config.maxConnections / 20));
+}

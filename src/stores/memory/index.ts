@@ -9,6 +9,7 @@ import { MemoryHistory } from './history.ts';
 import { MemoryMembership } from './membership.ts';
 import { MemoryReplayGuard } from './replay-guard.ts';
 import { MemoryTabStore } from './tab-store.ts';
+import { MemorySessionNodes } from './session-nodes.ts';
 import { MemoryOutbox } from './outbox/outbox.ts';
 import { FileState } from './state.ts';
 
@@ -32,6 +33,7 @@ export function openMemoryStores(
     membership: new MemoryMembership(broker, outbox?.transitions),
     quota: new MemoryConnectionQuota(),
     nodeCommands: new MemoryNodeCommands(),
+    sessionNodes: new MemorySessionNodes(),
     state: new FileState(stateFile),
     replayGuard,
     metrics: replayMetrics(replayGuard),

@@ -18,6 +18,7 @@ import { RedisCachedEvents } from './events/cached-events.ts';
 import { Keys } from './keys.ts';
 import { RedisConnectionQuota } from './node/connection-quota.ts';
 import { Supervisor } from './node/supervisor.ts';
+import { RedisSessionNodes } from './node/session-nodes.ts';
 import { firstScopes, Installation } from './node/installation.ts';
 import type { Links } from './link/links.ts';
 import { openLinks } from './link/open-links.ts';
@@ -47,6 +48,7 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
   await outbox?.start();
   responsiveness.start();
   ports.lossMeter.start();
+  await ports.sessionNodes.start();
   const isReady = (): boolean => supervisor.isReady && responsiveness.isAnswering;
   const beat = setInterval(() => supervisor.beat(), options.leaseMs / 4);
   return {
@@ -69,6 +71,7 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
       clearInterval(beat);
       responsiveness.stop();
       ports.lossMeter.stop();
+      ports.sessionNodes.stop();
       await outbox?.stop();
       await supervisor.stop();
     },
@@ -113,6 +116,7 @@ function assemble(options: RedisOptions, logger: Logger) {
     cachedEvents: new RedisCachedEvents(links, keys),
     history: new RedisHistory(links, keys),
     tabStore: new RedisTabStore(links, keys),
+    sessionNodes: new RedisSessionNodes({ links, keys, invalidData }),
     state: new RedisState(links, keys),
     replayGuard: new RedisReplayGuard(links, keys, options.replaySignatures),
     lossMeter: new RedisLossMeter({ links, keys, invalidData }),

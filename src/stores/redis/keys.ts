@@ -167,6 +167,11 @@ export class Keys {
     `${this.#tag(hash(tab) % this.partitions)}:t:${this.#scoped(app)}:${tab}`;
   /** Pub/sub channel for the messages of nodes that are behind; no channel of an app can have this name. */
   load = (): string => `${this.#tag(0)}:load`;
+  /** Pub/sub channel of one node, for requests of sessions that it holds; no channel of an app can have this name. */
+  sessionNode = (name: string): string => `${this.#tag(0)}:session-node:${name}`;
+  /** The node that holds a session of the HTTP fallback. */
+  session = (digest: string): string =>
+    `${this.#tag(hash(digest) % this.partitions)}:session:${this.scopeOf('')}:${digest}`;
   /** Shared state, which outlives the nodes. */
   state = (name: string): string => `${this.#tag(0)}:s:${this.scopeOf('')}:${name}`;
   outbox(partition: number): OutboxKeys {

@@ -2,6 +2,7 @@ import type { Scenario } from '../bench.ts';
 import { connect } from './connect/index.ts';
 import { cost } from './cost.ts';
 import { crossNode } from './cross-node.ts';
+import { fallback } from './fallback/index.ts';
 import { fanOut } from './fan-out.ts';
 import { handshake } from './handshake.ts';
 import { httpLatency } from './http-latency.ts';
@@ -30,6 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   presence,
   idle,
   connect,
+  fallback,
   crossNode,
   webhooks,
   workers,

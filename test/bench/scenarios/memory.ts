@@ -11,7 +11,7 @@ const MANY = 9500;
 const GOAL_KIB = 7;
 const GOAL_OF_REVERB = 0.35;
 /** Size of Node 20: V8's young generation then reaches it before the first reading and is not counted as memory of subscribers. */
-const YOUNG_GENERATION = ['--max-semi-space-size=16'];
+export const YOUNG_GENERATION = ['--max-semi-space-size=16'];
 
 interface Slope {
   readonly contestant: Contestant;
@@ -65,7 +65,7 @@ async function slopeOf(bench: Bench, contestant: Contestant): Promise<Slope[]> {
 }
 
 /** Reads RSS until two readings agree; collects garbage before each where the process supports that. */
-async function settledRss({ pid, collectsGarbage }: Contestant): Promise<number> {
+export async function settledRss({ pid, collectsGarbage }: Contestant): Promise<number> {
   let [before, now] = [0, rssKib(pid)];
   for (let tries = 0; tries < 10 && Math.abs(now - before) > now / 500; tries += 1) {
     if (collectsGarbage) process.kill(pid, 'SIGUSR2');

@@ -23,7 +23,10 @@ const pusher = (tools: CaseTools, key: string, member?: object) =>
     wsPort: tools.app.port,
     wsPath: tools.app.prefix,
     forceTLS: false,
-    enabledTransports: ['ws'],
+    httpHost: tools.app.host,
+    httpPort: tools.app.port,
+    httpPath: `${tools.app.prefix}/pusher`,
+    enabledTransports: [tools.app.transport ?? 'ws'],
     channelAuthorization: {
       endpoint: '',
       transport: 'ajax',

@@ -99,6 +99,7 @@ const established: Case[] = [
   {
     id: 'C28',
     rule: '2.1',
+    overWebSocketOnly: true,
     title: 'a trailing slash after the key is accepted',
     async run(tools) {
       const wire = await tools.open(`${tools.path}/?protocol=7`);
@@ -151,6 +152,7 @@ const handshake: Case[] = [
   {
     id: 'C08',
     rule: '2.1',
+    overWebSocketOnly: true,
     title: 'a plain GET of /app/{key} gets 426',
     async run(tools) {
       const answer = await tools.request({ method: 'GET', path: tools.path });
@@ -160,6 +162,7 @@ const handshake: Case[] = [
   {
     id: 'C32',
     rule: '2.1',
+    overWebSocketOnly: true,
     title: 'the 426 has the header Upgrade: websocket',
     async run(tools) {
       const { headers } = await tools.request({ method: 'GET', path: tools.path });
@@ -170,6 +173,7 @@ const handshake: Case[] = [
   {
     id: 'C09',
     rule: '2.1',
+    overWebSocketOnly: true,
     title: 'an unknown path gets 404 "Not found."',
     async run(tools) {
       const answer = await tools.request({ method: 'GET', path: '/nothing' });
@@ -179,6 +183,7 @@ const handshake: Case[] = [
   {
     id: 'C33',
     rule: '2.1',
+    overWebSocketOnly: true,
     title: 'an upgrade on an unknown path gets 404',
     async run(tools) {
       same(statusOf(await upgradeHead(tools, '/nothing')), 404, 'status');
@@ -187,6 +192,7 @@ const handshake: Case[] = [
   {
     id: 'C34',
     rule: '2.1',
+    overWebSocketOnly: true,
     title: 'an upgrade on a route of the HTTP API is not accepted',
     async run(tools) {
       for (const path of ['/up', `/apps/${tools.app.id}/events`]) {
@@ -198,6 +204,7 @@ const handshake: Case[] = [
   {
     id: 'C35',
     rule: '2.1',
+    overWebSocketOnly: true,
     title: 'Upgrade: h2c does not become a WebSocket',
     async run(tools) {
       const status = statusOf(await upgradeHead(tools, tools.path, { Upgrade: 'h2c' }));
@@ -207,6 +214,7 @@ const handshake: Case[] = [
   {
     id: 'C36',
     rule: '2.1',
+    overWebSocketOnly: true,
     title: 'the value of Upgrade is case-insensitive',
     async run(tools) {
       same(statusOf(await upgradeHead(tools, tools.path, { Upgrade: 'WebSocket' })), 101, 'status');
@@ -215,6 +223,7 @@ const handshake: Case[] = [
   {
     id: 'C37',
     rule: '2.1',
+    overWebSocketOnly: true,
     title: 'offered subprotocols and compression are not selected',
     async run(tools) {
       const head = await upgradeHead(tools, tools.path, {
@@ -268,6 +277,7 @@ const liveness: Case[] = [
   {
     id: 'C15',
     rule: '2.9',
+    overWebSocketOnly: true,
     title: 'a control ping gets a control pong with its payload',
     async run(tools) {
       const wire = await tools.connect();
@@ -283,6 +293,7 @@ const liveness: Case[] = [
   {
     id: 'C16',
     rule: '2.10',
+    overWebSocketOnly: true,
     title: 'a client that answers no ping is closed with 4201',
     needs: needs.quickPings,
     async run(tools) {
@@ -301,6 +312,7 @@ const liveness: Case[] = [
   {
     id: 'C17',
     rule: '2.10',
+    overWebSocketOnly: true,
     title: 'a control pong or a pusher:pong keeps a socket open',
     needs: needs.quickPings,
     limitMs: 30_000,
@@ -321,6 +333,7 @@ const liveness: Case[] = [
   {
     id: 'C40',
     rule: '2.9',
+    overWebSocketOnly: true,
     title: 'a client that keeps sending is not pinged',
     needs: needs.quickPings,
     limitMs: 30_000,
@@ -343,6 +356,7 @@ const liveness: Case[] = [
   {
     id: 'C41',
     rule: '2.9',
+    overWebSocketOnly: true,
     title: 'a client that closes with 1000 receives a close frame with 1000',
     async run(tools) {
       const wire = await tools.connect();

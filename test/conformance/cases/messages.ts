@@ -132,6 +132,7 @@ const formats: Case[] = [
   {
     id: 'C56',
     rule: '1.7',
+    overWebSocketOnly: true,
     title: 'a binary message of valid UTF-8 is read as text',
     async run(tools) {
       const wire = await tools.connect();
@@ -142,6 +143,7 @@ const formats: Case[] = [
   {
     id: 'C57',
     rule: '1.7',
+    overWebSocketOnly: true,
     title: 'a binary message that is no UTF-8 gets error 4200',
     async run(tools) {
       const wire = await tools.connect();
@@ -208,6 +210,7 @@ const sizes: Case[] = [
   {
     id: 'C19',
     rule: '2.11',
+    overWebSocketOnly: true,
     title: 'exactly max_message_size bytes in 3 fragments are processed',
     async run(tools) {
       const wire = await tools.connect();
@@ -220,6 +223,7 @@ const sizes: Case[] = [
   {
     id: 'C59',
     rule: '2.11',
+    overWebSocketOnly: true,
     title: 'the size of a message is the sum of its fragments',
     async run(tools) {
       const wire = await tools.connect();

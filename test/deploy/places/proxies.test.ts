@@ -74,7 +74,7 @@ withPrograms('proxies', PROGRAMS, () => {
     await server.close();
   });
 
-  test.each(PROXIES)('8.1 %s forwards publishes, and nothing but /app and /apps', async (name) => {
+  test.each(PROXIES)('8.1 %s forwards publishes, and nothing but /app, /pusher and /apps', async (name) => {
     const proxy = proxies[name];
     const wire = await subscribe(proxy);
     const answer = await publisher(appAt(proxy)).post('/events', {
@@ -88,7 +88,15 @@ withPrograms('proxies', PROGRAMS, () => {
     const authorization = { Authorization: `Bearer ${TOKEN}` };
     const admin = '/admin/metrics';
     expect(await statusOf(server, admin, authorization)).toBe(200);
-    const around = [admin, `/app/..${admin}`, `/apps/%2e%2e${admin}`, `/app/%2e%2e/${admin}`, `/${admin}`];
+    const behindPusher = [`/pusher${admin}`, `/pusher/..${admin}`, `/pusher/%2e%2e${admin}`];
+    const around = [
+      ...behindPusher,
+      admin,
+      `/app/..${admin}`,
+      `/apps/%2e%2e${admin}`,
+      `/app/%2e%2e/${admin}`,
+      `/${admin}`,
+    ];
     for (const path of [...around, '/ADMIN/metrics', '/metrics', '/health/detailed', '/ready'])
       expect([path, await statusOf(proxy, path, authorization)]).toEqual([path, expect.toSatisfy(isRefused)]);
   });
@@ -113,6 +121,25 @@ withPrograms('proxies', PROGRAMS, () => {
       recorder.closeAllConnections();
       recorder.close();
     }
+  });
+
+  test.each(
+    PROXIES.flatMap((name) => [
+      [name, 'xhr_streaming' as const],
+      [name, 'xhr_polling' as const],
+    ]),
+  )('10.4 %s passes each line of %s on at once', async (name, transport) => {
+    const proxy = { ...proxies[name], transport };
+    const wire = await Wire.open(proxy, `/pusher/app/${APP.key}?protocol=7`);
+    await wire.next('pusher:connection_established');
+    wire.send({ event: 'pusher:subscribe', data: { channel: 'lines' } });
+    await wire.next('pusher_internal:subscription_succeeded');
+    for (let sent = 0; sent < 5; sent += 1) {
+      await publisher(appAt(server)).post('/events', { name: `e${sent}`, channel: 'lines', data: 'x' });
+      await wire.next(`e${sent}`);
+    }
+    expect(wire.pings).toEqual([]);
+    await wire.close();
   });
 
   withChromium('a browser', () => {

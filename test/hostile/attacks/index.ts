@@ -2,6 +2,7 @@ import type { Attack } from '../attack.ts';
 import { brokenFrames } from './broken-frames.ts';
 import { controlFloods } from './control-floods.ts';
 import { drips } from './drips.ts';
+import { fallbackSessions } from './fallback-sessions.ts';
 import { forgedProxies } from './forged-proxies.ts';
 import { halfOpenUpgrades } from './half-open-upgrades.ts';
 import { largeMembers } from './large-members.ts';
@@ -35,6 +36,7 @@ export const attacks = ({ requests, frames, seconds, divisor = 1 }: Sizes): read
   unreadPongs(10, seconds),
   unreadRosters(200, 3, seconds),
   slowReaders(10, seconds),
+  fallbackSessions(20, seconds),
   tinySegments(10, seconds),
   controlFloods(10, seconds),
   subscribeChurn(20, seconds),

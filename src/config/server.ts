@@ -13,12 +13,12 @@ import { APPS_SETTINGS } from '../apps/find-apps.ts';
 import { COMPATIBLE_SERVERS } from '../observability/soketi-metrics.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
-import { DRAIN_SETTINGS } from './drain.ts';
-import { FALLBACK_SETTINGS } from './http-fallback.ts';
+import { DRAIN_SETTINGS } from './clients/drain.ts';
+import { FALLBACK_SETTINGS } from './clients/http-fallback.ts';
 import { LISTEN_SETTINGS } from './listen.ts';
 import { RESTART_SETTINGS } from './laravel-cache.ts';
 import { REDIS_SETTINGS } from './redis.ts';
-import { RESUME_SETTINGS } from './resume.ts';
+import { RESUME_SETTINGS } from './clients/resume.ts';
 import { WEBHOOK_SETTINGS } from './webhooks.ts';
 
 const proxies: SettingType<readonly string[]> = {

@@ -1,4 +1,4 @@
-import { drainTimes } from '../config/drain.ts';
+import { drainTimes } from '../config/clients/drain.ts';
 import type { Config } from '../config/index.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';

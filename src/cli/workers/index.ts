@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { drainTimes } from '../../config/drain.ts';
+import { drainTimes } from '../../config/clients/drain.ts';
 import { type Config, SERVER_SETTINGS } from '../../config/index.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { watchReverbRestart } from '../reverb-restart.ts';

@@ -1,4 +1,3 @@
-import type { Position } from '#protocol';
 import type { ChannelRef } from './channel-ref.ts';
 
 export type { ChannelRef } from './channel-ref.ts';
@@ -13,6 +12,13 @@ export interface Retention {
   readonly appBytes?: number;
 }
 
+/** Place of an event in the history of its channel: the `Position` of SPEC 13.1. */
+export interface EventPosition {
+  readonly epoch: string;
+  readonly generation: string;
+  readonly offset: number;
+}
+
 /** An event with its finished frame. The publishing node encodes it; member changes are encoded by each node that receives them from Redis. */
 export interface ChannelEvent {
   /** The finished frame text, as `encode.*` makes it. */
@@ -24,7 +30,7 @@ export interface ChannelEvent {
   /** The member that joined or left, when the event reports one: a roster may include the change already. */
   readonly memberChange?: MemberChange | undefined;
   /** Its place in the channel's history (SPEC 13.1); `undefined`: it is in none. */
-  readonly position?: Position | undefined;
+  readonly position?: EventPosition | undefined;
 }
 
 export interface MemberChange {
@@ -45,7 +51,7 @@ export interface Broker {
    * Resolves once events published from now on will arrive, with the position of the newest event that was published before or
    * that has arrived; `undefined`: it is not known.
    */
-  subscribe(ref: ChannelRef): Promise<Position | undefined>;
+  subscribe(ref: ChannelRef): Promise<EventPosition | undefined>;
   unsubscribe(ref: ChannelRef): Promise<void>;
   /**
    * Remembers (when `keep` is given) and publishes as one atomic step. Rejects with `Unavailable` when it was not and
@@ -68,7 +74,7 @@ export interface CachedEvents {
 /** The oldest part of what the history of a channel has after a position. */
 export interface HistoryPart {
   /** Position of the channel; `undefined`: nothing of it is kept. */
-  readonly newest: Position | undefined;
+  readonly newest: EventPosition | undefined;
   /** Offset after which the part begins: the one that was asked for, or 0 where the history is another one. */
   readonly from: number;
   /** Offset with which the part ends. */
@@ -90,5 +96,5 @@ export interface HistoryPortion {
 /** Reads the events that the broker remembered. */
 export interface History {
   /** Rejects with `Unavailable`. */
-  after(ref: ChannelRef, position: Position, portion: HistoryPortion): Promise<HistoryPart>;
+  after(ref: ChannelRef, position: EventPosition, portion: HistoryPortion): Promise<HistoryPart>;
 }

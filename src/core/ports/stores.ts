@@ -1,9 +1,9 @@
-import type { ClusterLoad } from './cluster-load.ts';
+import type { ClusterLoad } from './nodes/cluster-load.ts';
 import type { Broker, CachedEvents, History } from './events.ts';
-import type { LossMeter } from './loss-meter.ts';
+import type { LossMeter } from './nodes/loss-meter.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
-import type { SessionNodes } from './session-nodes.ts';
+import type { SessionNodes } from './nodes/session-nodes.ts';
 import type { StatusSection } from './status.ts';
 import type { TabStore } from './tab-store.ts';
 import type { Outbox } from './webhooks.ts';

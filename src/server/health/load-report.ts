@@ -1,4 +1,4 @@
-import { CALM, type ClusterLoad, isBehind, type NodeLoad } from '../../core/ports/cluster-load.ts';
+import { CALM, type ClusterLoad, isBehind, type NodeLoad } from '../../core/ports/nodes/cluster-load.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
 import type { RefusalReason } from '../../core/refusals/reasons.ts';
 import { LoopDelay } from '../../cutover/watch/loop-delay.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { DrainTimes } from '../../config/drain.ts';
+import type { DrainTimes } from '../../config/clients/drain.ts';
 import type { Hub } from '../../core/channels/hub.ts';
 import { Connection } from '../../core/client/connection.ts';
 import { Drain, type Drainable } from '../../core/drain/drain.ts';

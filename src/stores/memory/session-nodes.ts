@@ -1,4 +1,4 @@
-import type { SessionNodes } from '../../core/ports/session-nodes.ts';
+import type { SessionNodes } from '../../core/ports/nodes/session-nodes.ts';
 
 /** Knows no other node: this one holds every session. */
 export class MemorySessionNodes implements SessionNodes {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encode, errors, framing } from '#protocol';
 import { ifUnavailable } from '../../core/ports/failures.ts';
-import type { SessionNodes } from '../../core/ports/session-nodes.ts';
+import type { SessionNodes } from '../../core/ports/nodes/session-nodes.ts';
 import type { Gateway, Handshake } from '../../core/ports/transport.ts';
 import type { RefusalReason } from '../../core/refusals/reasons.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';

@@ -1,6 +1,6 @@
 /** Messages of nodes that are behind, with a clock that the test sets; no Redis. */
 import { describe, expect, test } from 'vitest';
-import { CALM, type NodeLoad } from '../../../src/core/ports/cluster-load.ts';
+import { CALM, type NodeLoad } from '../../../src/core/ports/nodes/cluster-load.ts';
 import type { RefusalReason } from '../../../src/core/refusals/reasons.ts';
 import { BEHIND_DELAY_MS, LoadReport } from '../../../src/server/health/load-report.ts';
 import { decodeLoad, encodeLoad } from '../../../src/stores/redis/health/load/load-message.ts';

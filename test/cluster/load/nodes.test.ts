@@ -1,7 +1,7 @@
 /** Nodes in this process that tell each other that they are behind, over a real Redis and a real Redis Cluster. */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CALM } from '../../../src/core/ports/cluster-load.ts';
+import { CALM } from '../../../src/core/ports/nodes/cluster-load.ts';
 import { encodeLoad } from '../../../src/stores/redis/health/load/load-message.ts';
 import { Keys } from '../../../src/stores/redis/keys.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';

@@ -1,6 +1,6 @@
 /** Counting of numbered messages, with a clock that the test sets; no Redis. */
 import { describe, expect, test } from 'vitest';
-import type { NodePair } from '../../../src/core/ports/loss-meter.ts';
+import type { NodePair } from '../../../src/core/ports/nodes/loss-meter.ts';
 import {
   decodeNumbered,
   encodeNumbered,

@@ -1,7 +1,7 @@
 /** The loss meter of nodes in this process, over a real Redis and a real Redis Cluster. */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { NodePair } from '../../../src/core/ports/loss-meter.ts';
+import type { NodePair } from '../../../src/core/ports/nodes/loss-meter.ts';
 import { encodeNumbered } from '../../../src/stores/redis/health/loss/numbered-message.ts';
 import { Keys } from '../../../src/stores/redis/keys.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';

@@ -1,7 +1,7 @@
 /** The loss meter of real servers, while links, nodes and Redis fail. */
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { APP_VARIABLES } from '../../support/app.ts';
-import type { LossReport } from '../../../src/core/ports/loss-meter.ts';
+import type { LossReport } from '../../../src/core/ports/nodes/loss-meter.ts';
 import { Cluster, type TestNode } from '../../support/cluster.ts';
 import type { Fault, Link } from '../../support/fault-proxy.ts';
 import { startRedis } from '../../support/redis.ts';

@@ -1,6 +1,6 @@
 /** The files of examples/deploy, with the paths and ports of a test in place of the printed ones. */
 import { readFileSync } from 'node:fs';
-import { drainTimes } from '../../../src/config/drain.ts';
+import { drainTimes } from '../../../src/config/clients/drain.ts';
 import type { Config } from '../../../src/config/index.ts';
 import { MAIN } from '../../cli/command.ts';
 import { root } from '../dockerfile.ts';

@@ -1,7 +1,7 @@
 /** Both ends of what passes between nodes, over a bus that a test may disturb. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { SessionNodes } from '../../../src/core/ports/session-nodes.ts';
+import type { SessionNodes } from '../../../src/core/ports/nodes/session-nodes.ts';
 import { BEAT_MS, LOST_AFTER_MS } from '../../../src/transports/http-fallback/remote/beats.ts';
 import { ForwardedResponse } from '../../../src/transports/http-fallback/remote/forwarded-response.ts';
 import { decodeMessage, type NodeMessage } from '../../../src/transports/http-fallback/remote/message.ts';

@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { Unavailable } from '../../../src/core/ports/failures.ts';
-import type { SessionNodes } from '../../../src/core/ports/session-nodes.ts';
+import type { SessionNodes } from '../../../src/core/ports/nodes/session-nodes.ts';
 import type { Handshake, Socket } from '../../../src/core/ports/transport.ts';
 import { addressIn } from '../../../src/transports/http-fallback/address.ts';
 import { HttpFallbackTransport } from '../../../src/transports/http-fallback/transport.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { SessionNodes } from '../../../core/ports/session-nodes.ts';
+import type { SessionNodes } from '../../../core/ports/nodes/session-nodes.ts';
 import { Unavailable } from '../../../core/ports/failures.ts';
 import { ignore } from '../../../core/util/ignore.ts';
 import type { InvalidData } from '../health/invalid-data.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SessionNodes } from '../../../core/ports/session-nodes.ts';
+import type { SessionNodes } from '../../../core/ports/nodes/session-nodes.ts';
 import type { ReceiverKind } from '../receiver.ts';
 import { inBeats, LOST_AFTER_MS } from './beats.ts';
 import type { ForwardedResponse } from './forwarded-response.ts';

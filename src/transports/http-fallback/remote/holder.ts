@@ -1,4 +1,4 @@
-import type { SessionNodes } from '../../../core/ports/session-nodes.ts';
+import type { SessionNodes } from '../../../core/ports/nodes/session-nodes.ts';
 import type { FallbackSession } from '../session.ts';
 import type { Sessions } from '../sessions.ts';
 import { MALFORMED } from '../sent-frames.ts';

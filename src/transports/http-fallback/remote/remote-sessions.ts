@@ -1,4 +1,4 @@
-import type { SessionNodes } from '../../../core/ports/session-nodes.ts';
+import type { SessionNodes } from '../../../core/ports/nodes/session-nodes.ts';
 import type { ResponseReceiver } from '../response-receiver.ts';
 import type { Sessions } from '../sessions.ts';
 import { BEAT_MS } from './beats.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type ClusterLoad, isBehind, type NodeLoad } from '../../../../core/ports/cluster-load.ts';
+import { type ClusterLoad, isBehind, type NodeLoad } from '../../../../core/ports/nodes/cluster-load.ts';
 import { ignore } from '../../../../core/util/ignore.ts';
 import type { Keys } from '../../keys.ts';
 import type { Links } from '../../link/links.ts';

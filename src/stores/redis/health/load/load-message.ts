@@ -1,4 +1,4 @@
-import type { NodeLoad } from '../../../../core/ports/cluster-load.ts';
+import type { NodeLoad } from '../../../../core/ports/nodes/cluster-load.ts';
 
 /** Message of a node that is behind (SPEC 12.4). */
 export interface LoadMessage extends NodeLoad {

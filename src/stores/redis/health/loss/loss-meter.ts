@@ -1,4 +1,4 @@
-import type { LossMeter, LossReport } from '../../../../core/ports/loss-meter.ts';
+import type { LossMeter, LossReport } from '../../../../core/ports/nodes/loss-meter.ts';
 import type { Keys } from '../../keys.ts';
 import type { Links } from '../../link/links.ts';
 import type { InvalidData } from '../invalid-data.ts';

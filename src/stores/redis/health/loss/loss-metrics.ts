@@ -1,5 +1,5 @@
 import { counter, gauge, histogram, type Metric, scalar } from '../../../../core/ports/metric.ts';
-import type { LossMeter } from '../../../../core/ports/loss-meter.ts';
+import type { LossMeter } from '../../../../core/ports/nodes/loss-meter.ts';
 import { Histogram } from '../../../../core/util/histogram.ts';
 
 /** The counters: name, help, and the count. */

@@ -1,4 +1,4 @@
-import type { NodePair } from '../../../../core/ports/loss-meter.ts';
+import type { NodePair } from '../../../../core/ports/nodes/loss-meter.ts';
 import type { NumberedMessage } from './numbered-message.ts';
 import { type Counts, type Now, ReceivedNumbers } from './received-numbers.ts';
 

@@ -1,4 +1,4 @@
-import { boolean, integer, setting } from '../settings/settings.ts';
+import { boolean, integer, setting } from '../../settings/settings.ts';
 
 /** Settings of the HTTP fallback, for clients that cannot use WebSocket. */
 export const FALLBACK_SETTINGS = {

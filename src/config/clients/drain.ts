@@ -1,4 +1,4 @@
-import { integer, oneOf, setting } from '../settings/settings.ts';
+import { integer, oneOf, setting } from '../../settings/settings.ts';
 
 /** A day: longer than any supervisor waits, and a timer of Node can hold it. */
 const MOST_SECONDS = 86_400;

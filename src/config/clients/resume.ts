@@ -1,4 +1,4 @@
-import { limit, oneOf, setting } from '../settings/settings.ts';
+import { limit, oneOf, setting } from '../../settings/settings.ts';
 
 /** Settings of the resume of clients that name their tab (SPEC 13). */
 export const RESUME_SETTINGS = {

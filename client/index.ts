@@ -88,7 +88,7 @@ function placesOf(client: PusherClient): Places {
   return known;
 }
 
-const resuming = new WeakSet<object>();
+const resuming = new WeakSet();
 
 /** Makes all clients of this class resume exactly. A second call does nothing. */
 export function resume(Pusher: PusherClass): void {

@@ -7,6 +7,7 @@ RUN npm ci
 COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY protocol ./protocol
+COPY client ./client
 COPY src ./src
 RUN npm run build
 RUN npm prune --omit=dev

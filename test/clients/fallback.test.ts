@@ -67,7 +67,7 @@ describe.each(['xhr_streaming', 'xhr_polling'])('over %s', (transport) => {
   });
 
   test('10.4 connects under the path of a tab', async () => {
-    await inState(pusher('1', { httpPath: '/pusher/t/tab-1234' }), 'connected');
+    await inState(pusher('1', { httpPath: '/pusher/t/tab-1234-tab-1234' }), 'connected');
   });
 
   test('10.6 sends client events and signs in', async () => {

@@ -240,7 +240,7 @@ const LOCAL_TARGETS: readonly string[] = [
   '/Live/',
   '/pusher/app/x/1/abcdefgh/jsonp',
   '/Pusher/%61pp/x/1/abcdefgh/xhr/more',
-  '/t/12345678/app/x',
+  '/t/1234567890123456/app/x',
   '/pusher/t/12345678/app',
 ];
 

@@ -25,7 +25,13 @@ describe('addresses', () => {
   test('10.3 serves a session with and without /pusher, the prefix and a tab id', async (context) => {
     const site = await startSite(context, { REVERB_SERVER_PATH: 'ws/eu' });
     for (const prefix of ['', '/ws/eu'])
-      for (const base of ['', '/pusher', '/t/tab_id-8', '/pusher/t/tab_id-8', `/t/${'a'.repeat(64)}`]) {
+      for (const base of [
+        '',
+        '/pusher',
+        '/t/tab_id-8-tab_id-8',
+        '/pusher/t/tab_id-8-tab_id-8',
+        `/t/${'a'.repeat(64)}`,
+      ]) {
         const path = newSession(`${prefix}${base}/app/${APP.key}`);
         const { status, text } = await site.post(`${path}/xhr?protocol=7`);
         expect([path, status, linesOf(text)[0]]).toEqual([path, 200, 'o']);
@@ -43,9 +49,9 @@ describe('addresses', () => {
       `${PATH}/${'1'.repeat(65)}/abcdefgh/xhr`,
       `${PATH}/%2F/abcdefgh/xhr_send`,
       `${PATH}/1/abc%00efgh/xhr_streaming`,
-      `/t/1234567/app/${APP.key}/1/abcdefgh/xhr`,
+      `/t/123456789012345/app/${APP.key}/1/abcdefgh/xhr`,
       `/t/${'a'.repeat(65)}/app/${APP.key}/1/abcdefgh/xhr`,
-      `/pusher/t/tab.id.8/app/${APP.key}/1/abcdefgh/xhr_send`,
+      `/pusher/t/tab.id.8-tab.id.8/app/${APP.key}/1/abcdefgh/xhr_send`,
       `${PATH}/%ff/abcdefgh/xhr`,
     ];
     for (const path of paths) expect([path, (await site.post(path)).status]).toEqual([path, 400]);
@@ -74,7 +80,7 @@ describe('addresses', () => {
     expect(linesOf((await site.post(`${path}/xhr`)).text)[0]).toBe('o');
     for (const other of [path.replace('/1/', '/2/'), `${path}x`, path.replace(APP.key, 'nope')])
       expect((await site.post(`${other}/xhr_send`, '[]')).status).toBe(404);
-    for (const same of [path, `/pusher${path}`, `/t/12345678${path}`])
+    for (const same of [path, `/pusher${path}`, `/t/1234567890123456${path}`])
       expect((await site.post(`${same}/xhr_send`, '[]')).status).toBe(204);
   });
 });

@@ -81,7 +81,7 @@ async function start({ nodes = new MemorySessionNodes(), ...options }: Options =
 /** Serves `/{session}/{purpose}`. */
 function serve(transport: HttpFallbackTransport, incoming: IncomingMessage, response: ServerResponse): void {
   const [, session = '', purpose = ''] = (incoming.url ?? '').split('/');
-  const address = addressIn({ key: 'key', server: '1', session, tab: 'tab-1234' });
+  const address = addressIn({ key: 'key', server: '1', session, tab: 'tab-1234-tab-1234' });
   if (address === undefined) return transport.refusePath(incoming, response);
   const exchange = { request: incoming, response, address };
   if (purpose === 'xhr_send') void transport.send(exchange);
@@ -93,7 +93,7 @@ const write = ({ socket }: OpenedSession, text: string): void => socket.write(Bu
 test('10.3 the tab id of the path is a part of the handshake', async () => {
   const { opened, post } = await start();
   await post('/session1/xhr');
-  expect(opened[0]?.handshake).toMatchObject({ appKey: 'key', tab: 'tab-1234', origin: undefined });
+  expect(opened[0]?.handshake).toMatchObject({ appKey: 'key', tab: 'tab-1234-tab-1234', origin: undefined });
 });
 
 test('10.8 while memory is short, a new session is answered with 503, and a living one goes on', async () => {

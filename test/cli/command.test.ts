@@ -40,7 +40,11 @@ describe('the start block', () => {
         openFiles: expect.anything(),
       },
       expect.objectContaining({ msg: expect.stringMatching(/^Wavehall is stopping/), signal: 'SIGTERM' }),
-      expect.objectContaining({ msg: expect.stringMatching(/^The server stops/), sockets: 0, slowedSeconds: 0 }),
+      expect.objectContaining({
+        msg: expect.stringMatching(/^The server stops/),
+        sockets: 0,
+        slowedSeconds: 0,
+      }),
     ]);
     expect(await server.exited).toBe(0);
   });

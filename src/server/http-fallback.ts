@@ -9,6 +9,7 @@ import { answerPreflight } from '../transports/http-fallback/answers.ts';
 import { HttpFallbackTransport } from '../transports/http-fallback/transport.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { largest, maxLingering } from './entrances/http.ts';
+import { unavailability } from './entrances/unavailability.ts';
 
 /** Type under which Fastify passes a body on without reading it. */
 const UNREAD = 'application/octet-stream';
@@ -50,7 +51,7 @@ function openTransport({ config, core, stores, shutdown }: FallbackParts): HttpF
   const { gateway, heap, refusals } = core;
   return new HttpFallbackTransport({
     gateway,
-    acceptsConnections: () => !heap.isFull && !(config.drainRefusal === '503' && shutdown.isClosing),
+    unavailableFor: unavailability(config, heap, shutdown),
     peers: new PeerReader(config.trustedProxies),
     nodes: stores.sessionNodes,
     limits: {

@@ -12,6 +12,7 @@ import { type Entrances, listenOnAll, openEntrances } from './entrances/entrance
 import { LoadReport } from './health/load-report.ts';
 import { probeContext } from './health/self-check.ts';
 import { largest, maxLingering } from './entrances/http.ts';
+import { unavailability } from './entrances/unavailability.ts';
 import { openHttpFallback } from './http-fallback.ts';
 import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
@@ -191,13 +192,9 @@ function openTransport(
   { gateway, heap, refusals }: ServerCore,
   shutdown: Shutdown,
 ): WebSocketTransport {
-  const refusesWith503 = config.drainRefusal === '503';
   return new WebSocketTransport({
     gateway,
-    unavailableFor: () => {
-      if (refusesWith503 && shutdown.isClosing) return 'server_closing';
-      return heap.isFull ? 'memory_short' : undefined;
-    },
+    unavailableFor: unavailability(config, heap, shutdown),
     peers: new PeerReader(config.trustedProxies),
     prefix: config.path,
     messageBytes: largest(config, 'messageBytes'),

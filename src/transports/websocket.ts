@@ -11,13 +11,12 @@ import { ServerWebSocket, type SocketContext } from './server-web-socket.ts';
 import { LingeringSockets } from './lingering-sockets.ts';
 import { endGracefully, upgradeRefusal } from './refuse-upgrade.ts';
 import { TimeSlice } from './time-slice.ts';
-
-const UNAVAILABLE = { memory_short: 'Memory is short.', server_closing: 'Server is closing.' } as const;
+import { UNAVAILABLE, type UnavailableReason } from './unavailable.ts';
 
 export interface WebSocketTransportOptions {
   readonly gateway: Gateway;
   /** Why upgrades are refused with 503 (SPEC 2.13, 8.11); `undefined`: they are not. */
-  readonly unavailableFor: () => 'memory_short' | 'server_closing' | undefined;
+  readonly unavailableFor: () => UnavailableReason | undefined;
   readonly peers: PeerReader;
   /** REVERB_SERVER_PATH without slashes at its ends; clients may use it or not (SPEC 2.1). */
   readonly prefix: string;

@@ -7,6 +7,7 @@ import type { RefusalReason } from '../../core/refusals/reasons.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
 import { splitTarget } from '../../core/util/http-text.ts';
 import { protocolIn } from '../client-path.ts';
+import { UNAVAILABLE, type UnavailableReason } from '../unavailable.ts';
 import type { PeerReader } from '../peer.ts';
 import { TimeSlice } from '../time-slice.ts';
 import type { Address } from './address.ts';
@@ -29,7 +30,7 @@ const BRACKETS_BYTES = 4;
 export interface HttpFallbackOptions {
   readonly gateway: Gateway;
   /** False: a request that would open a session is answered with 503 (SPEC 10.8). */
-  readonly acceptsConnections: () => boolean;
+  readonly unavailableFor: () => UnavailableReason | undefined;
   readonly peers: PeerReader;
   readonly nodes: SessionNodes;
   readonly limits: SessionLimits & Pick<ClosedLimits, 'closedSessions' | 'closedBytes'>;
@@ -140,11 +141,11 @@ export class HttpFallbackTransport {
   #continueOrOpen(exchange: Exchange, kind: ReceiverKind): void {
     if (this.#continue(exchange, kind)) return;
     const { request, response, address } = exchange;
-    if (this.#options.acceptsConnections())
-      return this.#open(exchange, new ResponseReceiver(kind, request, response));
+    const reason = this.#options.unavailableFor();
+    if (reason === undefined) return this.#open(exchange, new ResponseReceiver(kind, request, response));
     this.#releaseUnused(address.session);
-    this.#count('memory_short', request);
-    answer(request, response, 503, 'Memory is short.');
+    this.#count(reason, request);
+    answer(request, response, 503, UNAVAILABLE[reason]);
   }
 
   /** Opens a session, whose first response `receiver` is. */

@@ -29,7 +29,7 @@ interface Options {
   readonly maxSessions?: number;
   readonly closedSessions?: number;
   readonly closedBytes?: number;
-  readonly acceptsConnections?: () => boolean;
+  readonly unavailableFor?: () => 'memory_short' | 'server_closing' | undefined;
 }
 
 /** A server with this transport alone, whose core notes what it is told. */
@@ -48,7 +48,7 @@ async function start({ nodes = new MemorySessionNodes(), ...options }: Options =
         };
       },
     },
-    acceptsConnections: options.acceptsConnections ?? (() => true),
+    unavailableFor: options.unavailableFor ?? (() => undefined),
     peers: new PeerReader([]),
     nodes,
     limits: {
@@ -98,7 +98,9 @@ test('10.3 the tab id of the path is a part of the handshake', async () => {
 
 test('10.8 while memory is short, a new session is answered with 503, and a living one goes on', async () => {
   let isFull = false;
-  const { opened, refused, post } = await start({ acceptsConnections: () => !isFull });
+  const { opened, refused, post } = await start({
+    unavailableFor: () => (isFull ? 'memory_short' : undefined),
+  });
   await post('/session1/xhr');
   isFull = true;
   expect(await post('/session2/xhr')).toMatchObject({ status: 503, text: 'Memory is short.' });

@@ -139,3 +139,12 @@ function unreachable(message: string, options: RedisServers): string {
   const trust = tls && several !== undefined ? ', and WAVEHALL_REDIS_TLS_CA' : '';
   return `Redis cannot be reached at ${describeServers(options)}${code === undefined ? '' : ` (${code})`}: check ${setting}${trust}`;
 }
+
+/** Settles as a request to Redis does; a failed one rejects with `Unavailable`. */
+export async function orUnavailable<T>(request: Promise<T>): Promise<T> {
+  try {
+    return await request;
+  } catch (error) {
+    throw new Unavailable('Redis is unavailable.', { cause: error });
+  }
+}

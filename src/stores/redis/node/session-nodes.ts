@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { SessionNodes } from '../../../core/ports/nodes/session-nodes.ts';
-import { Unavailable } from '../../../core/ports/failures.ts';
 import { ignore } from '../../../core/util/ignore.ts';
 import type { InvalidData } from '../health/invalid-data.ts';
 import type { Keys } from '../keys.ts';
+import { orUnavailable } from '../link/errors.ts';
 import type { Links } from '../link/links.ts';
 
 /** Time after which an entry is gone that its node does not renew. */
@@ -114,13 +114,5 @@ export class RedisSessionNodes implements SessionNodes {
     this.#renewedAtMs.delete(key);
     if (renewedAtMs === undefined || performance.now() - renewedAtMs >= ENTRY_MS / 2) return;
     this.#links.commands.del(key).then(ignore, ignore);
-  }
-}
-
-async function orUnavailable<T>(request: Promise<T>): Promise<T> {
-  try {
-    return await request;
-  } catch (error) {
-    throw new Unavailable('Redis is unavailable.', { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 import { parseJson } from '#protocol';
 import type { SharedState } from '../../../core/ports/stores.ts';
-import { Unavailable } from '../../../core/ports/failures.ts';
 import type { Keys } from '../keys.ts';
+import { orUnavailable } from '../link/errors.ts';
 import type { Links } from '../link/links.ts';
 import { KEY_REPAIRED, withRepair } from '../link/scripts.ts';
 
@@ -38,12 +38,4 @@ export class RedisState implements SharedState {
 function objectOrListIn(text: string): unknown {
   const value = parseJson(text);
   return typeof value === 'object' && value !== null ? value : undefined;
-}
-
-async function orUnavailable<T>(request: Promise<T>): Promise<T> {
-  try {
-    return await request;
-  } catch (error) {
-    throw new Unavailable('Redis is unavailable.', { cause: error });
-  }
 }

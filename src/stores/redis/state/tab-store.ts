@@ -1,6 +1,6 @@
-import { Unavailable } from '../../../core/ports/failures.ts';
 import type { TabRecord, TabRef, TabStore } from '../../../core/ports/tab-store.ts';
 import type { Keys } from '../keys.ts';
+import { orUnavailable } from '../link/errors.ts';
 import type { Links } from '../link/links.ts';
 import { KEY_REPAIRED, type RedisClient, withRepair } from '../link/scripts.ts';
 import { decodeTabRecord, encodeTabRecord } from './tab-record.ts';
@@ -46,13 +46,9 @@ export class RedisTabStore implements TabStore {
     this.#links.commands.emit(KEY_REPAIRED, this.#keys.tab(ref.app, ref.tab));
   }
 
-  async #run<T>({ app, tab }: TabRef, task: (client: RedisClient, key: string) => Promise<T>): Promise<T> {
+  #run<T>({ app, tab }: TabRef, task: (client: RedisClient, key: string) => Promise<T>): Promise<T> {
     const { commands } = this.#links;
     const key = this.#keys.tab(app, tab);
-    try {
-      return await withRepair(commands, [key], ['hash'], () => task(commands, key));
-    } catch (error) {
-      throw new Unavailable('Redis is unavailable.', { cause: error });
-    }
+    return orUnavailable(withRepair(commands, [key], ['hash'], () => task(commands, key)));
   }
 }

@@ -1,10 +1,9 @@
 import { isSameHistory } from '#protocol';
 import type { ResumePoint, TabRecord } from '../ports/tab-store.ts';
+import { newestSockets } from './earlier-sockets.ts';
 
 /** Sockets of one tab whose records are kept (SPEC 13.8). */
 export const MOST_RECORDS = 8;
-/** Earlier sockets of a tab that are remembered. */
-const MOST_SOCKETS = 8;
 
 /** Places that a new socket of a tab takes over. */
 export interface Inheritance {
@@ -32,16 +31,15 @@ export function inherit(records: readonly TabRecord[]): Inheritance {
   const dropped = away.splice(0, Math.max(0, away.length + open + 1 - MOST_RECORDS));
   return {
     points,
-    earlierSocketIds: socketIdsOf(records).slice(-MOST_SOCKETS),
+    earlierSocketIds: newestSockets(socketIdsOf(records)),
     ended: [...(taken === undefined ? [] : [taken]), ...dropped].map(({ socketId }) => socketId),
     changed: away.map((record) => ({ ...record, points: restricted(points, record.points) })),
     dropped: dropped.length,
   };
 }
 
-const socketIdsOf = (records: readonly TabRecord[]): string[] => [
-  ...new Set(records.flatMap(({ earlierSocketIds, socketId }) => [...earlierSocketIds, socketId])),
-];
+const socketIdsOf = (records: readonly TabRecord[]): string[] =>
+  records.flatMap(({ earlierSocketIds, socketId }) => [...earlierSocketIds, socketId]);
 
 function earliestPoints(records: readonly TabRecord[]): ReadonlyMap<string, ResumePoint> {
   const points = new Map<string, ResumePoint>();

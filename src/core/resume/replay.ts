@@ -4,18 +4,14 @@ import { retentionOf } from '../channels/retention.ts';
 import { sendCached } from '../channels/subscribe-reply.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { CachedEvent, ChannelEvent, ChannelRef, History, HistoryPart } from '../ports/events.ts';
-import { ifUnavailable } from '../ports/failures.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
-import { sleep } from '../util/time.ts';
 import { gapReason } from './gap.ts';
+import { askPatiently } from './patience.ts';
 
 /** Limits of what is read and written at once. */
 const PORTION = { events: 200, bytes: 128 * 1024 };
 /** Events that wait for a subscriber while its missed events are sent; beyond, they are read from the history. */
 const MOST_HELD = 1000;
-/** Time for which a history that cannot be read is asked for again. */
-const PATIENCE_MS = 5000;
-const RETRY_MS = 250;
 
 interface ReplayDeps {
   readonly history: History;
@@ -91,14 +87,9 @@ export class Replay {
   }
 
   /** `undefined`: it cannot be read. */
-  async #read(ref: ChannelRef, position: Position): Promise<HistoryPart | undefined> {
+  #read(ref: ChannelRef, position: Position): Promise<HistoryPart | undefined> {
     const { history, clock } = this.#deps;
-    const untilMs = clock() + PATIENCE_MS;
-    for (;;) {
-      const part = await ifUnavailable(history.after(ref, position, PORTION), () => undefined);
-      if (part !== undefined || clock() >= untilMs) return part;
-      await sleep(RETRY_MS);
-    }
+    return askPatiently(() => history.after(ref, position, PORTION), clock);
   }
 
   /** Resolves when the client has read enough of what was written before. */

@@ -2,11 +2,9 @@ import type { Position, ResumeRequest } from '#protocol';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { CachedEvent, History } from '../ports/events.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
+import { newestSockets } from './earlier-sockets.ts';
 import { Replay } from './replay.ts';
 import { Tabs, type TabsDeps } from './tabs.ts';
-
-/** Earlier sockets of a client that are remembered. */
-const MOST_SOCKETS = 8;
 
 export interface ResumeDeps extends TabsDeps {
   readonly hub: TabsDeps['hub'] & { startPosition(subscription: Subscription): Position | undefined };
@@ -37,7 +35,8 @@ export class Resume {
     await connection.tab?.ready;
     if (request === undefined) return connection.tab?.pointOf(channel);
     connection.askForPositions();
-    rememberSockets(connection, request.sockets);
+    if (request.sockets.length > 0)
+      connection.earlierSocketIds = newestSockets([...connection.earlierSocketIds, ...request.sockets]);
     const { position, awaySeconds } = request;
     if (position === undefined) return connection.tab?.pointOf(channel);
     const atMs = this.#deps.clock() - awaySeconds * 1000;
@@ -59,11 +58,4 @@ export class Resume {
   ): Promise<void> {
     return this.#replay.run(subscription, point, cached);
   }
-}
-
-function rememberSockets(connection: Connection, sockets: readonly string[]): void {
-  if (sockets.length === 0) return;
-  connection.earlierSocketIds = [...new Set([...connection.earlierSocketIds, ...sockets])].slice(
-    -MOST_SOCKETS,
-  );
 }

@@ -1,14 +1,12 @@
+import { ignore } from '../util/ignore.ts';
 import { MinuteLog } from '../util/minute-log.ts';
-import { sleep } from '../util/time.ts';
-import { Unavailable } from '../ports/failures.ts';
+import { ifUnavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { TabRecord, TabRef, TabStore } from '../ports/tab-store.ts';
 import { AwayBudget, type AwayLimits } from './away-budget.ts';
 import { type Inheritance, inherit } from './merge.ts';
+import { askPatiently } from './patience.ts';
 
-/** Time for which a store that is away is asked again, before a tab is taken for one that has missed everything. */
-const PATIENCE_MS = 5000;
-const RETRY_MS = 250;
 /** Records that are written again in one second at most. */
 const RETRIES_PER_TICK = 1000;
 /** Bytes of a record beside its channels, and of a channel beside its name. */
@@ -32,8 +30,8 @@ interface Unsaved {
 export class TabRecords {
   readonly #deps: TabRecordsDeps;
   readonly #budget: AwayBudget;
-  /** Records of closed sockets that the store has not taken yet. */
-  readonly #unsaved = new Map<string, Unsaved>();
+  /** By tab: records of closed sockets that the store has not taken yet. */
+  readonly #unsaved = new Map<string, readonly Unsaved[]>();
   readonly #dropped: MinuteLog;
 
   constructor(deps: TabRecordsDeps) {
@@ -46,7 +44,7 @@ export class TabRecords {
     });
   }
 
-  /** Tabs that closed here and are kept. */
+  /** Sockets of tabs that closed here and whose records are kept. */
   get away(): number {
     return this.#budget.tabs;
   }
@@ -58,40 +56,38 @@ export class TabRecords {
   /** Reads what a new socket of the tab takes over; `undefined`: the store is away. */
   async inherit(ref: TabRef): Promise<Inheritance | undefined> {
     const { tabStore, clock } = this.#deps;
-    this.#budget.release(keyOf(ref));
-    const untilMs = clock() + PATIENCE_MS;
-    for (;;) {
-      const records = await unlessAway(tabStore.read(ref));
-      if (records !== undefined) return inherit([...records, ...this.#unsavedOf(ref)]);
-      if (clock() >= untilMs) return undefined;
-      await sleep(RETRY_MS);
-    }
+    const records = await askPatiently(() => tabStore.read(ref), clock);
+    const unsaved = this.#unsaved.get(tabKey(ref)) ?? [];
+    return records && inherit([...records, ...unsaved.map(({ record }) => record)]);
   }
 
   /** Replaces the records that a new socket of the tab has taken over. */
   async takeOver(ref: TabRef, { changed, ended, dropped }: Inheritance): Promise<void> {
-    const { tabStore, keepMs } = this.#deps;
-    for (const socketId of ended) this.#unsaved.delete(keyOf(ref) + socketId);
+    for (const socketId of ended) this.#budget.release(socketKey(ref, socketId));
+    // Those that others continue are among the changed ones, which are written next.
+    this.#unsaved.delete(tabKey(ref));
     if (dropped > 0) this.#dropped.add({ app: ref.app }, dropped);
-    await Promise.all(changed.map((record) => unlessAway(tabStore.write(ref, record, keepMs))));
-    if (ended.length > 0) await unlessAway(tabStore.remove(ref, ended));
+    const untilMs = this.#deps.clock() + this.#deps.keepMs;
+    await Promise.all(changed.map((record) => this.#saveOrKeep({ ref, record, untilMs })));
+    if (ended.length > 0) await ifUnavailable(this.#deps.tabStore.remove(ref, ended), ignore);
   }
 
   /** Writes the record of an open socket. False: the store is away. */
-  async save(ref: TabRef, record: TabRecord): Promise<boolean> {
-    return (await unlessAway(done(this.#deps.tabStore.write(ref, record, this.#deps.keepMs)))) === true;
+  save(ref: TabRef, record: TabRecord): Promise<boolean> {
+    const { tabStore, keepMs } = this.#deps;
+    const written = tabStore.write(ref, record, keepMs).then(() => true);
+    return ifUnavailable(written, () => false);
   }
 
   /** Writes the record of a socket that closed. Resolves when a return of the tab finds it, or the store is away. */
   async park(ref: TabRef, record: TabRecord, address: string): Promise<void> {
     if (record.points.size === 0) return this.#forget(ref, record);
     const untilMs = this.#deps.clock() + this.#deps.keepMs;
-    if (!this.#budget.take(keyOf(ref), { address, bytes: bytesOf(record), untilMs })) {
+    if (!this.#budget.take(socketKey(ref, record.socketId), { address, bytes: bytesOf(record), untilMs })) {
       this.#dropped.add({ app: ref.app });
       return this.#forget(ref, record);
     }
-    if (!(await this.save(ref, record)))
-      this.#unsaved.set(keyOf(ref) + record.socketId, { ref, record, untilMs });
+    await this.#saveOrKeep({ ref, record, untilMs });
   }
 
   /** Called about once a second. */
@@ -101,40 +97,24 @@ export class TabRecords {
     this.#dropped.tick();
     for (const [key, unsaved] of [...this.#unsaved].slice(0, RETRIES_PER_TICK)) {
       this.#unsaved.delete(key);
-      if (unsaved.untilMs > now) void this.#retry(key, unsaved);
+      for (const each of unsaved) if (each.untilMs > now) void this.#saveOrKeep(each);
     }
   }
 
-  async #retry(key: string, unsaved: Unsaved): Promise<void> {
-    if (!(await this.save(unsaved.ref, unsaved.record))) this.#unsaved.set(key, unsaved);
+  async #saveOrKeep(unsaved: Unsaved): Promise<void> {
+    const { ref, record } = unsaved;
+    if (await this.save(ref, record)) return;
+    this.#unsaved.set(tabKey(ref), [...(this.#unsaved.get(tabKey(ref)) ?? []), unsaved]);
   }
 
   async #forget(ref: TabRef, { socketId }: TabRecord): Promise<void> {
-    await unlessAway(this.#deps.tabStore.remove(ref, [socketId]));
-  }
-
-  #unsavedOf({ app, tab }: TabRef): TabRecord[] {
-    return [...this.#unsaved.values()]
-      .filter(({ ref }) => ref.app === app && ref.tab === tab)
-      .map(({ record }) => record);
+    await ifUnavailable(this.#deps.tabStore.remove(ref, [socketId]), ignore);
   }
 }
 
-const keyOf = ({ app, tab }: TabRef): string => `${app} ${tab} `;
-
-const done = async (task: Promise<void>): Promise<true> => {
-  await task;
-  return true;
-};
-
-async function unlessAway<T>(task: Promise<T>): Promise<T | undefined> {
-  try {
-    return await task;
-  } catch (error) {
-    if (error instanceof Unavailable) return undefined;
-    throw error;
-  }
-}
+/** Neither a tab id nor a socket id has a space. */
+const tabKey = ({ app, tab }: TabRef): string => `${tab} ${app}`;
+const socketKey = (ref: TabRef, socketId: string): string => `${socketId} ${tabKey(ref)}`;
 
 function bytesOf({ points }: TabRecord): number {
   let bytes = RECORD_BYTES;

@@ -38,6 +38,20 @@ test('13.8 frees what is no longer kept', () => {
   expect(budget.take('c', kept('1.1.1.1'))).toBe(true);
 });
 
+test('13.8 each socket of one tab counts', async () => {
+  const site = openCore({ tabs: { tabsPerAddress: 2 } });
+  const clients = [];
+  for (let at = 0; at < 3; at += 1) {
+    const client = await site.connect({ tab: 'a'.repeat(16) });
+    client.subscribe('orders');
+    await settled();
+    clients.push(client);
+  }
+  for (const client of clients) client.close(1006);
+  await settled();
+  expect([site.tabs.away, site.tabs.dropped]).toEqual([2, 1]);
+});
+
 test.each([
   ['WAVEHALL_RESUME_TABS_PER_ADDRESS', { tabsPerAddress: 2 }],
   ['WAVEHALL_RESUME_MAX_BYTES', { bytes: 2 * (200 + 80 + 'orders'.length) }],

@@ -219,7 +219,7 @@ export class Hub {
   isAmongMembers({ subscriptions }: Connection, members: number): boolean {
     return subscriptions.some(({ ref, member }) => {
       if (member === undefined) return false;
-      const users = this.#scopes.get(ref.app)?.channels.get(ref.channel)?.users;
+      const users = this.#known(ref)?.users;
       return users !== undefined && users.size >= members;
     });
   }

@@ -1,7 +1,8 @@
 import { type GapReason, isSameHistory, type Position } from '#protocol';
 import type { HistoryPart } from '../ports/events.ts';
 
-interface GapQuestion {
+/** Facts about a client that comes back to a channel. */
+export interface GapQuestion {
   /** Where the client continues. */
   readonly position: Position;
   readonly awayMs: number;

@@ -5,7 +5,7 @@ import { sendCached } from '../channels/subscribe-reply.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { CachedEvent, ChannelEvent, ChannelRef, History, HistoryPart } from '../ports/events.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
-import { gapReason } from './gap.ts';
+import { type GapQuestion, gapReason } from './gap.ts';
 import { askPatiently } from './patience.ts';
 
 /** Limits of what is read and written at once. */
@@ -45,26 +45,12 @@ export class Replay {
       return offerCached(subscription, [], cached);
     }
     if (connection.closing) return;
-    const events = eventsAfter(first, subscription.held);
-    const missing = first.until - first.from - events.length;
-    const reason = this.#gap(connection, ref, { ...point, position: start }, first, missing);
-    if (reason !== undefined) tell(subscription, reason, missing > 0 ? missing : undefined);
-    if (reason !== undefined || point.isFresh || cached?.event === undefined)
-      offerCached(subscription, events, cached);
+    const awayMs = this.#deps.clock() - point.atMs;
+    const since = { position: start, awayMs, ttlMs: keptMs(connection, ref) };
+    const { events, isWhole } = missedEvents(subscription, first, since);
+    if (!isWhole || point.isFresh || cached?.event === undefined) offerCached(subscription, events, cached);
     send(subscription, events, first);
     await this.#sendRest(subscription, first);
-  }
-
-  #gap(
-    { app }: Connection,
-    ref: ChannelRef,
-    { position, atMs }: { readonly position: Position; readonly atMs: number },
-    part: HistoryPart,
-    missing: number,
-  ): GapReason | undefined {
-    const { size, ttlSeconds } = retentionOf(app, ref.channel);
-    const ttlMs = size === 0 ? 0 : ttlSeconds * 1000;
-    return gapReason({ position, awayMs: this.#deps.clock() - atMs, ttlMs, part, missing });
   }
 
   async #sendRest(subscription: Subscription, first: HistoryPart): Promise<void> {
@@ -77,10 +63,7 @@ export class Replay {
       const next = await this.#read(ref, at);
       if (connection.closing) return;
       if (next === undefined) return tell(subscription, 'unavailable');
-      const events = eventsAfter(next, subscription.held);
-      const missing = next.until - next.from - events.length;
-      const reason = gapReason({ position: at, awayMs: 0, ttlMs: Infinity, part: next, missing });
-      if (reason !== undefined) tell(subscription, reason, missing > 0 ? missing : undefined);
+      const { events } = missedEvents(subscription, next, { position: at, awayMs: 0, ttlMs: Infinity });
       send(subscription, events, next);
       part = next;
     }
@@ -97,6 +80,25 @@ export class Replay {
     if (closing || socket.bufferedBytes <= this.#deps.softBytes) return;
     await new Promise<void>((resolve) => socket.whenFlushed(resolve));
   }
+}
+
+/** Milliseconds for which events of a channel are kept. */
+function keptMs({ app }: Connection, ref: ChannelRef): number {
+  const { size, ttlSeconds } = retentionOf(app, ref.channel);
+  return size === 0 ? 0 : ttlSeconds * 1000;
+}
+
+/** The events of a part; where some may be missing, the client is told (SPEC 13.6). */
+function missedEvents(
+  subscription: Subscription,
+  part: HistoryPart,
+  since: Pick<GapQuestion, 'position' | 'awayMs' | 'ttlMs'>,
+): { readonly events: readonly ChannelEvent[]; readonly isWhole: boolean } {
+  const events = eventsAfter(part, subscription.held);
+  const missing = part.until - part.from - events.length;
+  const reason = gapReason({ ...since, part, missing });
+  if (reason !== undefined) tell(subscription, reason, missing > 0 ? missing : undefined);
+  return { events, isWhole: reason === undefined };
 }
 
 /** The events of a part, in their order; those that the history no longer has are taken from the events that are held. */

@@ -4,6 +4,7 @@ import type { Stores } from '../core/ports/stores.ts';
 import type { ChannelRef } from '../core/ports/channel-ref.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { WebhookWishes } from '../core/ports/webhook-wishes.ts';
+import { withHandover } from './handover/index.ts';
 import { openMemoryStores } from './memory/index.ts';
 import { OutboxFile, type OutboxFileOptions } from './memory/outbox/state-file.ts';
 import type { RedisOptions } from './redis/options.ts';
@@ -32,8 +33,9 @@ export async function openStores(options: StoresOptions, logger: Logger): Promis
 
 async function openForOneNode(options: StoresOptions, logger: Logger): Promise<Stores> {
   const { cutoverStateFile, replaySignatures, webhooks, webhookFile } = options;
-  const stores = openMemoryStores(cutoverStateFile, replaySignatures, webhooks);
-  const { outbox } = stores;
+  const local = openMemoryStores(cutoverStateFile, replaySignatures, webhooks);
+  const stores = withHandover(local);
+  const { outbox } = local;
   if (outbox === undefined || webhookFile === undefined) return stores;
   const file = new OutboxFile(webhookFile, logger);
   await file.load(outbox);
@@ -41,7 +43,7 @@ async function openForOneNode(options: StoresOptions, logger: Logger): Promise<S
     ...stores,
     async close() {
       await stores.close();
-      await file.save(outbox);
+      if (!outbox.isHandedOver) await file.save(outbox);
     },
   };
 }

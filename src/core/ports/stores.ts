@@ -1,5 +1,6 @@
 import type { ClusterLoad } from './nodes/cluster-load.ts';
 import type { Broker, CachedEvents, History } from './events.ts';
+import type { Handover } from './nodes/handover.ts';
 import type { LossMeter } from './nodes/loss-meter.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
@@ -61,6 +62,8 @@ export interface Stores {
   readonly lossMeter?: LossMeter;
   /** `undefined`: this node is the only one. */
   readonly clusterLoad?: ClusterLoad;
+  /** `undefined`: the state is in no process. */
+  readonly handover?: Handover;
   /** `undefined`: no app has webhooks. */
   readonly outbox?: Outbox;
   /** Metrics of the stores. */

@@ -12,6 +12,8 @@ export class MemoryBroker implements Broker {
   readonly #cachedEvents: MemoryCachedEvents;
   readonly #history: MemoryHistory;
   #deliver: Deliver = () => undefined;
+  /** Delivers to the process that this one replaces; `undefined`: there is none. */
+  #deliverEarlier: Deliver | undefined;
 
   constructor(cachedEvents: MemoryCachedEvents, history: MemoryHistory) {
     this.#cachedEvents = cachedEvents;
@@ -21,6 +23,11 @@ export class MemoryBroker implements Broker {
   start(deliver: Deliver): Promise<void> {
     this.#deliver = deliver;
     return Promise.resolve();
+  }
+
+  /** Delivers all events to one more process, until it is called without one. */
+  alsoDeliver(deliver?: Deliver): void {
+    this.#deliverEarlier = deliver;
   }
 
   /** Changes nothing: the hub drops events of channels without subscribers. */
@@ -33,11 +40,14 @@ export class MemoryBroker implements Broker {
   }
 
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
-    if (keep === undefined) this.#deliver(ref, event);
-    else {
-      this.#cachedEvents.remember(ref, event.payload, keep);
-      this.#deliver(ref, this.#history.append(ref, event, keep));
-    }
+    const kept = keep === undefined ? event : this.#keep(ref, event, keep);
+    this.#deliver(ref, kept);
+    this.#deliverEarlier?.(ref, kept);
     return PUBLISHED;
+  }
+
+  #keep(ref: ChannelRef, event: ChannelEvent, keep: Retention): ChannelEvent {
+    this.#cachedEvents.remember(ref, event.payload, keep);
+    return this.#history.append(ref, event, keep);
   }
 }

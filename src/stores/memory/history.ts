@@ -29,15 +29,27 @@ interface ChannelHistory {
 }
 
 interface AppHistories {
+  readonly mostBytes: number;
   readonly channels: LRUCache<string, ChannelHistory>;
   /** When a history was last dropped before its time (0: none was). */
   droppedAtMs: number;
 }
 
+/** All of an app but its events, or the events of one channel. */
+type SavedHistory =
+  | { readonly app: string; readonly mostBytes: number; readonly droppedAgoMs: number; readonly ageMs: number }
+  | {
+      readonly ref: ChannelRef;
+      readonly ttlMs: number;
+      readonly epoch: string;
+      readonly offset: number;
+      readonly events: readonly ChannelEvent[];
+    };
+
 /** The histories of a single node, each for its time after its newest event, within a limit of bytes for each app. */
 export class MemoryHistory implements History {
   readonly #apps = new Map<string, AppHistories>();
-  readonly #startedMs = performance.now();
+  #startedMs = performance.now();
   readonly #epochPrefix = randomBytes(9).toString('base64url');
   #epochs = 0;
   #purgedMs = 0;
@@ -45,7 +57,7 @@ export class MemoryHistory implements History {
   /** Keeps an event, and returns it with its position. */
   append(ref: ChannelRef, event: ChannelEvent, { size, ttlSeconds, appBytes = 0 }: Retention): ChannelEvent {
     if (size === 0 || ttlSeconds === 0) return event;
-    const histories = this.#histories(ref.app, appBytes);
+    const histories = this.#histories(ref.app, bytesIn(appBytes));
     this.#purge();
     const channel = histories.channels.get(ref.channel) ?? this.#begin();
     channel.offset += 1;
@@ -82,21 +94,52 @@ export class MemoryHistory implements History {
     return Promise.resolve({ newest: positionOf(channel), from, until, events, ...times });
   }
 
-  #histories(app: string, appBytes: number): AppHistories {
-    let histories = this.#apps.get(app);
-    if (histories === undefined) {
-      const made: AppHistories = {
-        channels: new LRUCache({
-          // One half of the app's bytes is for last events.
-          maxSize: appBytes === 0 ? Number.MAX_SAFE_INTEGER : Math.max(1, Math.floor(appBytes / 2)),
-          dispose: (_history, _channel, reason) => {
-            if (reason === 'evict') made.droppedAtMs = performance.now();
-          },
-        }),
-        droppedAtMs: 0,
-      };
-      this.#apps.set(app, (histories = made));
+  *save(): Generator<SavedHistory> {
+    const now = performance.now();
+    for (const [app, { mostBytes, droppedAtMs, channels }] of this.#apps) {
+      const droppedAgoMs = droppedAtMs === 0 ? -1 : now - droppedAtMs;
+      yield { app, mostBytes, droppedAgoMs, ageMs: now - this.#startedMs };
+      for (const [channel, { epoch, offset, events, removed }, ttlMs] of oldestFirst(channels))
+        yield { ref: { app, channel }, ttlMs, epoch, offset, events: events.slice(removed) };
     }
+  }
+
+  /** Continues the histories of another process, with their positions. */
+  load(saved: SavedHistory): void {
+    if ('app' in saved) this.#loadApp(saved);
+    else this.#loadChannel(saved);
+  }
+
+  #loadApp({ app, mostBytes, droppedAgoMs, ageMs }: Extract<SavedHistory, { app: string }>): void {
+    const now = performance.now();
+    this.#startedMs = now - ageMs;
+    if (droppedAgoMs >= 0) this.#histories(app, mostBytes).droppedAtMs = now - droppedAgoMs;
+    else this.#histories(app, mostBytes);
+  }
+
+  #loadChannel({ ref, ttlMs, ...saved }: Extract<SavedHistory, { ref: ChannelRef }>): void {
+    const bytes = saved.events.reduce((sum, event) => sum + bytesOf(event), 0);
+    const channel = { ...saved, events: [...saved.events], removed: 0, bytes };
+    this.#apps.get(ref.app)?.channels.set(ref.channel, channel, { ttl: ttlMs, size: CHANNEL_BYTES + bytes });
+  }
+
+  /** Histories of an app; those that were begun with another limit are put under this one. */
+  #histories(app: string, mostBytes: number): AppHistories {
+    const known = this.#apps.get(app);
+    if (known?.mostBytes === mostBytes) return known;
+    const histories: AppHistories = {
+      mostBytes,
+      channels: new LRUCache({
+        maxSize: mostBytes,
+        dispose: (_history, _channel, reason) => {
+          if (reason === 'evict') histories.droppedAtMs = performance.now();
+        },
+      }),
+      droppedAtMs: known?.droppedAtMs ?? 0,
+    };
+    this.#apps.set(app, histories);
+    for (const [channel, history, ttl] of known === undefined ? [] : oldestFirst(known.channels))
+      histories.channels.set(channel, history, { ttl, size: CHANNEL_BYTES + history.bytes });
     return histories;
   }
 
@@ -119,6 +162,19 @@ export class MemoryHistory implements History {
     for (const { channels } of this.#apps.values()) channels.purgeStale();
   }
 }
+
+function* oldestFirst(
+  channels: LRUCache<string, ChannelHistory>,
+): Generator<[channel: string, history: ChannelHistory, ttlMs: number]> {
+  for (const channel of channels.rkeys()) {
+    const [history, ttlMs] = [channels.peek(channel), channels.getRemainingTTL(channel)];
+    if (history !== undefined && ttlMs > 0) yield [channel, history, ttlMs];
+  }
+}
+
+/** Bytes of the histories of an app: the other half is for last events. */
+const bytesIn = (appBytes: number): number =>
+  appBytes === 0 ? Number.MAX_SAFE_INTEGER : Math.max(1, Math.floor(appBytes / 2));
 
 const bytesOf = ({ payload }: ChannelEvent): number => EVENT_BYTES + payload.length;
 

@@ -13,12 +13,15 @@ import { MemorySessionNodes } from './session-nodes.ts';
 import { MemoryOutbox } from './outbox/outbox.ts';
 import { FileState } from './state.ts';
 
+/** The in-memory stores of a single node, each as its own class. */
+export type MemoryStores = ReturnType<typeof openMemoryStores>;
+
 /** Opens in-memory stores, for a single node. With `stateFile`, the shared state survives restarts; nothing else does. */
 export function openMemoryStores(
   stateFile?: string,
   signatures?: number,
   webhooks?: WebhookWishes,
-): Stores & { readonly outbox?: MemoryOutbox } {
+){
   const replayGuard = new MemoryReplayGuard({ signatures });
   const cachedEvents = new MemoryCachedEvents();
   const history = new MemoryHistory();
@@ -45,5 +48,5 @@ export function openMemoryStores(
       outbox?.stop();
       return Promise.resolve();
     },
-  };
+  } satisfies Stores;
 }

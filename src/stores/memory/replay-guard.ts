@@ -2,6 +2,13 @@ import { LRUCache } from 'lru-cache';
 import type { ReplayGuard } from '../../core/ports/stores.ts';
 import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replay-guard.ts';
 
+interface SavedSignature {
+  readonly app: string;
+  readonly signature: string;
+  /** 0: it never expires. */
+  readonly ttlMs: number;
+}
+
 /** The signatures that a single node has accepted. */
 export class MemoryReplayGuard implements ReplayGuard {
   readonly #clock: () => number;
@@ -23,6 +30,18 @@ export class MemoryReplayGuard implements ReplayGuard {
     if (taken.has(signature)) return Promise.resolve(false);
     taken.set(signature, true, { ttl: ttlMs });
     return Promise.resolve(true);
+  }
+
+  *save(): Generator<SavedSignature> {
+    for (const [app, taken] of this.#apps)
+      for (const signature of taken.rkeys()) {
+        const leftMs = taken.getRemainingTTL(signature);
+        if (leftMs > 0) yield { app, signature, ttlMs: Number.isFinite(leftMs) ? leftMs : 0 };
+      }
+  }
+
+  load({ app, signature, ttlMs }: SavedSignature): void {
+    void this.take(app, signature, ttlMs);
   }
 
   #of(app: string): LRUCache<string, true> {

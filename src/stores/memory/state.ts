@@ -21,6 +21,15 @@ export class FileState implements SharedState {
     return Object.hasOwn(all, name) ? all[name] : undefined;
   }
 
+  /** Returns what no file keeps. */
+  save(): Iterable<JsonObject> {
+    return this.#file === undefined ? [this.#inMemory] : [];
+  }
+
+  load(saved: JsonObject): void {
+    this.#inMemory = saved;
+  }
+
   write(name: string, value: object): Promise<void> {
     return this.#mutex.run(async () => this.#save({ ...(await this.#all()), [name]: value }));
   }

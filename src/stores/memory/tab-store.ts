@@ -5,6 +5,12 @@ interface KeptTab {
   untilMs: number;
 }
 
+interface SavedTab {
+  readonly key: string;
+  readonly ttlMs: number;
+  readonly records: Map<string, TabRecord>;
+}
+
 const SWEEP_EVERY_MS = 10_000;
 
 /** The records of tabs of a single node. Their number is limited by who writes them. */
@@ -30,6 +36,15 @@ export class MemoryTabStore implements TabStore {
     for (const socketId of socketIds) kept?.records.delete(socketId);
     if (kept?.records.size === 0) this.#tabs.delete(keyOf(ref));
     return Promise.resolve();
+  }
+
+  *save(): Generator<SavedTab> {
+    const now = performance.now();
+    for (const [key, { records, untilMs }] of this.#tabs) yield { key, ttlMs: untilMs - now, records };
+  }
+
+  load({ key, ttlMs, records }: SavedTab): void {
+    this.#tabs.set(key, { records, untilMs: performance.now() + ttlMs });
   }
 
   #kept(ref: TabRef): KeptTab | undefined {

@@ -29,6 +29,7 @@ export class MemoryOutbox implements Outbox {
   #made = 0;
   #dropped = 0;
   #isCalling = false;
+  #isHandedOver = false;
   #onAdded: () => void = () => undefined;
 
   constructor(wishes: WebhookWishes) {
@@ -43,6 +44,11 @@ export class MemoryOutbox implements Outbox {
 
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** True when another process delivers what is here. */
+  get isHandedOver(): boolean {
+    return this.#isHandedOver;
   }
 
   add(record: WebhookRecord): Promise<void> {
@@ -119,6 +125,14 @@ export class MemoryOutbox implements Outbox {
       attempts: this.#attemptsOf(event.id),
     }));
     return { events, waiting: this.transitions.save(), dead: this.#dead.newest(this.#wishes.maxDead) };
+  }
+
+  /** Returns what `save` returns, for a process that continues at once: the numbers that wait are told before. */
+  handOver(): SavedOutbox {
+    this.transitions.tellCounts();
+    this.stop();
+    this.#isHandedOver = true;
+    return this.save();
   }
 
   /** Continues from what `save` returned, also after it was valid JSON (`decodeSaved`). Endpoints that are gone get nothing. */

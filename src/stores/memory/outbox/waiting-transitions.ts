@@ -63,6 +63,15 @@ export class WaitingTransitions {
       this.#wait({ ref, kind: 'counted', value: '', dueMs: Date.now() + COUNT_PAUSE_MS });
   }
 
+  /** Tells the numbers that wait now. */
+  tellCounts(): void {
+    for (const { transition } of [...this.#waiting.values()])
+      if (transition.kind === 'counted') {
+        this.#takeBack(transition.ref, 'counted', '');
+        this.#onDue(transition);
+      }
+  }
+
   stop(): void {
     for (const { timer } of this.#waiting.values()) clearTimeout(timer);
   }

@@ -1,23 +1,48 @@
+import { fork as startProcess } from 'node:child_process';
+import cluster from 'node:cluster';
+import { drainTimes } from '../config/clients/drain.ts';
 import type { Config } from '../config/index.ts';
 import type { Logger } from '../core/ports/logger.ts';
-import { type Server, startServer } from '../server/index.ts';
+import { ConfigError } from '../settings/settings.ts';
+import { ownProcess } from './handover/own-process.ts';
+import { keptSettings } from './kept-settings.ts';
 import { watchReverbRestart } from './reverb-restart.ts';
-import { handleSignals, stopProcess } from './signals.ts';
+import { handleSignals } from './signals.ts';
+import { markOf, WORKER_VARIABLE, type WorkerMark } from './workers/mark.ts';
+import type { Opened } from './workers/messages.ts';
+import { Primary } from './workers/primary.ts';
+import { childProcess, failedProcess, type ServingProcess } from './workers/serving-process.ts';
+import { serveFor } from './workers/worker.ts';
 
-/** Serves in this process until a signal ends it. Rejects when it cannot start. */
-export async function serveAlone(config: Config, logger: Logger): Promise<Server> {
-  const server = await startServer(config, logger);
-  const target = { stop: () => server.stop().then(() => 0), reload: () => server.reloadTls() };
-  handleSignals(target);
-  let isStopping = false;
-  await watchReverbRestart(config, logger, () => {
-    if (isStopping) return true;
-    isStopping = true;
-    logger.warn(
-      'php artisan reverb:restart: this process drains and ends, so that its supervisor starts it again',
-    );
-    stopProcess(target);
-    return true;
+/**
+ * Serves in this process until a signal ends it. Rejects when it cannot start. A restart replaces the server by one in a new
+ * process (SPEC 2.17); this process stays, as the one that a supervisor knows.
+ */
+export async function serveAlone(config: Config, logger: Logger): Promise<Opened> {
+  let opened: Opened | undefined;
+  const fork = (mark: WorkerMark): ServingProcess =>
+    opened === undefined ? serveHere(config, logger) : successor({ ...config, port: opened.port }, mark);
+  const { mostMs: drainMs } = drainTimes(config);
+  const primary = new Primary({ workers: 1, takesOver: true, drainMs, logger, clock: Date.now, fork });
+  opened = await primary.start();
+  handleSignals(primary);
+  await watchReverbRestart(config, logger, () => primary.restart('php artisan reverb:restart'));
+  return opened;
+}
+
+function serveHere(config: Config, logger: Logger): ServingProcess {
+  const { process: own, channel } = ownProcess();
+  serveFor(channel, config, logger, { restarts: 0 }).catch((error: unknown) => {
+    const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
+    void channel.send({ report: 'failed', problems });
   });
-  return server;
+  return own;
+}
+
+/** Starts this program once more, as another process, which reads its settings anew. */
+function successor(config: Config, mark: WorkerMark): ServingProcess {
+  if (cluster.isWorker)
+    return failedProcess('this process belongs to node:cluster, or to PM2 in cluster mode: restart it there');
+  const env = { ...process.env, ...keptSettings(config), [WORKER_VARIABLE]: markOf(mark, process.pid) };
+  return childProcess(startProcess(process.argv[1] ?? '', process.argv.slice(2), { env }));
 }

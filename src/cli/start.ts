@@ -10,7 +10,7 @@ import { openFilesLimit } from './open-files.ts';
 import type { CommandSettings, StartFlags } from './commands/start.ts';
 import { startBlock, startLine, stopLine } from './start-block.ts';
 import { ownMark, type WorkerMark } from './workers/mark.ts';
-import { failAsWorker } from './workers/send-to-primary.ts';
+import { failAsWorker } from './workers/primary-channel.ts';
 
 const NO_SETTINGS: CommandSettings = { given: {}, required: [] };
 

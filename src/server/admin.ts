@@ -17,6 +17,7 @@ import { shownApps } from './status/app-list.ts';
 import { LiveSource } from './live/live-source.ts';
 import { workerMetrics } from './metrics.ts';
 import { statusReader } from './status/status.ts';
+import type { Processes } from './processes.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
 export interface AdminDeps {
@@ -29,8 +30,10 @@ export interface AdminDeps {
   readonly live: LiveFeed;
   /** False when this process stops. */
   readonly isOpen: () => boolean;
-  /** `undefined`: this process is the only one. */
+  /** `undefined`: this process serves alone. */
   readonly workers: WorkerGroup | undefined;
+  /** `undefined`: nobody can replace this process. */
+  readonly processes: Processes | undefined;
   /** `undefined`: no app has an endpoint. */
   readonly webhooks: WebhookControl | undefined;
 }
@@ -39,7 +42,7 @@ export interface AdminDeps {
 export async function openAdmin(
   http: FastifyInstance,
   token: string | undefined,
-  { cutover, metrics, status, apps, live, isOpen, workers, webhooks }: AdminDeps,
+  { cutover, metrics, status, apps, live, isOpen, workers, processes, webhooks }: AdminDeps,
 ): Promise<void> {
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
@@ -50,7 +53,7 @@ export async function openAdmin(
     apps: () => shownApps(apps),
     live: new LiveSource(live, workers, isOpen),
     webhooks,
-    restart: workers && restartOf(workers),
+    restart: processes && restartOf(processes),
     cutover: cutover && controlOf(cutover, workers),
   });
 }
@@ -76,9 +79,9 @@ const metricsOf = (workers: WorkerGroup): WorkerMetrics => ({
   collectAll: () => workers.requestAll('metrics'),
 });
 
-const restartOf = (workers: WorkerGroup): RestartControl => ({
-  begin: (by) => workers.restart(by),
-  state: async () => (await workers.restartState()).state,
+const restartOf = (processes: Processes): RestartControl => ({
+  begin: (by) => processes.restart(by),
+  state: async () => (await processes.restartState()).state,
 });
 
 function statusOf(cutover: Cutover, workers: WorkerGroup | undefined): CutoverControl['status'] {

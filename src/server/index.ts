@@ -8,7 +8,9 @@ import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
 import { Certificate } from './entrances/certificate.ts';
-import { type Entrances, listenOnAll, openEntrances } from './entrances/entrances.ts';
+import { type Entrances, openEntrances } from './entrances/entrances.ts';
+import type { Gift } from './handover/peer.ts';
+import { giftOf, listenInTurn } from './handover/ports.ts';
 import { LoadReport } from './health/load-report.ts';
 import { probeContext } from './health/self-check.ts';
 import { largest, maxLingering } from './entrances/http.ts';
@@ -20,7 +22,7 @@ import { nodeStatus } from './status/status.ts';
 import { onTunnel, onWebSocketUpgrade } from './entrances/upgrades.ts';
 import { startWebhooks, webhookControl, webhookFileIn, wishesIn } from './webhooks.ts';
 import { Shutdown } from './shutdown/shutdown.ts';
-import type { WorkerGroup } from './worker-group.ts';
+import type { Processes } from './processes.ts';
 import { openStores } from '../stores/index.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { WebSocketTransport } from '../transports/websocket.ts';
@@ -43,12 +45,15 @@ export interface Server {
   stop(how?: { readonly isReplaced: boolean }): Promise<void>;
   /** Reads the certificate again. */
   reloadTls(): void;
+  /** The ports and the state of this server, for the process that replaces it. */
+  gift(): Gift;
 }
 
 /** Parts of a server that its ports need. */
 interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
   readonly certificate: Certificate;
   readonly webhooks: Webhooks | undefined;
+  readonly processes: Processes | undefined;
   readonly entrances: Entrances;
   readonly core: ServerCore;
   /** False when this process stops. */
@@ -59,10 +64,11 @@ interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
 }
 
 /**
- * Wires all components and starts to listen. Rejects when it cannot listen. `workers`: the workers that serve the same ports
- * together with this process.
+ * Wires all components and starts to listen, at the ports of the process that it replaces if it does. Rejects when it cannot
+ * listen.
  */
-export async function startServer(config: Config, logger: Logger, workers?: WorkerGroup): Promise<Server> {
+export async function startServer(config: Config, logger: Logger, processes?: Processes): Promise<Server> {
+  const workers = processes?.workers;
   const certificate = new Certificate(config.tls);
   const webhooksToKeep = { webhooks: wishesIn(config), webhookFile: webhookFileIn(config) };
   const ownStores = await openStores({ ...config, ...webhooksToKeep }, logger);
@@ -82,6 +88,7 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
     config,
     logger,
     workers,
+    processes,
     stores,
     cutover,
     core,
@@ -98,8 +105,7 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
   registerRoutes({ ...parts, requests }, await openOperatorRoutes(parts, requests));
   openHttpFallback(entrances.main.http, parts);
   await receiveFromCluster(stores, core);
-  await workers?.waitUntilAllPrepared();
-  await listenOnAll(entrances);
+  await listenInTurn(entrances, ownStores.handover, await processes?.waitUntilMayListen());
   core.start();
   loadReport?.start();
   const { main, api, metrics } = entrances;
@@ -111,6 +117,7 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
     metricsPort: metrics?.port,
     connections: () => core.hub.size,
     stop: (how) => shutdown.stop(how),
+    gift: () => giftOf(entrances, ownStores.handover, webhooks),
     reloadTls: () => certificate.reload(httpServersOf(entrances), logger),
   };
 }
@@ -159,14 +166,14 @@ function acceptUpgrades({ config, cutover, core, entrances, canServe, shutdown }
 
 /** Opens the metrics, and the admin API at the port of the HTTP API. */
 async function openOperatorRoutes(parts: ServerParts, requests: RequestCounts): Promise<Metrics | undefined> {
-  const { config, workers, stores, cutover, core, webhooks, entrances, isReady, isOpen } = parts;
+  const { config, workers, processes, stores, cutover, core, webhooks, entrances, isReady, isOpen } = parts;
   const own = [...nodeMetrics({ ...parts, requests }), ...(webhooks?.metrics ?? [])];
   const metrics = await openServedMetrics(config, own, { cutover, workers });
   const { apps } = config;
   const status = [nodeStatus({ hub: core.hub, stores, isReady, apps: apps.length }), ...stores.status];
   if (webhooks !== undefined) status.push(webhooks.status);
   await openAdmin(entrances.api.http, config.adminToken, {
-    ...{ cutover, metrics, status, apps, workers },
+    ...{ cutover, metrics, status, apps, workers, processes },
     webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
     live: core.traffic.live,
     isOpen,

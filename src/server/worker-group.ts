@@ -4,18 +4,13 @@ export interface WorkerGroup {
   readonly count: number;
   /** Workers of the group that ended unexpectedly and were started again, as far as this one knows: before its own start. */
   readonly restarts: number;
-  /** Resolves when every worker is ready to listen. */
-  waitUntilAllPrepared(): Promise<void>;
   /** Registers this worker's answer to a request that `requestAll` sends to all workers. */
   onRequest(name: string, handler: (argument: unknown) => unknown): void;
   /** The answers of the workers that run and answer in time, this one's included. `argument`: JSON for their handlers. */
   requestAll(name: string, argument?: object): Promise<readonly unknown[]>;
-  /** Begins to replace all workers one by one. `by`: who asked for it. */
-  restart(by: string): Promise<RestartAnswer>;
-  restartState(): Promise<RestartAnswer>;
 }
 
-/** A restart of the workers, as `GET /admin/restart` answers it (SPEC 11.5). */
+/** A restart of the processes, as `GET /admin/restart` answers it (SPEC 11.5). */
 export interface RestartState {
   readonly phase: 'never' | 'running' | 'done' | 'failed';
   readonly replaced: number;

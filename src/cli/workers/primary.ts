@@ -1,11 +1,12 @@
-import type { Worker } from 'node:cluster';
 import { ConfigError } from '../../settings/settings.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
+import type { PeerMessage, PortHandle } from '../../server/handover/peer.ts';
 import type { RestartAnswer } from '../../server/worker-group.ts';
 import { BroadcastRequest } from './broadcast-request.ts';
 import type { WorkerMark } from './mark.ts';
 import type { Action, Opened, Order, Report } from './messages.ts';
+import type { ServingProcess } from './serving-process.ts';
 import { RollingRestart } from './rolling-restart.ts';
 import { type End, WorkerSlot } from './worker-slot.ts';
 
@@ -15,7 +16,9 @@ export interface PrimaryDeps {
   readonly drainMs: number;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly fork: (mark: WorkerMark) => Worker;
+  readonly fork: (mark: WorkerMark) => ServingProcess;
+  /** True when a new process takes ports and state of the one that it replaces; workers of `node:cluster` share their ports. */
+  readonly takesOver: boolean;
 }
 
 /**
@@ -51,7 +54,7 @@ export class Primary {
       number,
       clock,
       fork: () => fork({ number, restarts: this.#restarts }),
-      onReport: (slot, report) => this.#receive(slot, report),
+      onReport: (slot, report, handle) => this.#receive(slot, report, handle),
       onEnd: (slot, end) => this.#onEnd(slot, end),
     });
   }
@@ -90,7 +93,7 @@ export class Primary {
   }
 
   #sendAll(order: Order): void {
-    for (const slot of this.#allSlots) slot.send(order);
+    for (const slot of this.#allSlots) void slot.send(order);
   }
 
   /** Slots of all processes: also of a new worker that starts, and of a replaced one that drains. */
@@ -98,7 +101,7 @@ export class Primary {
     return [...this.#slots, ...this.#restart.otherSlots];
   }
 
-  #receive(slot: WorkerSlot, report: Report): void {
+  #receive(slot: WorkerSlot, report: Report, handle?: PortHandle): void {
     switch (report.report) {
       case 'prepared':
         return this.#onPrepared(slot);
@@ -110,8 +113,10 @@ export class Primary {
         return void this.#request(slot, report);
       case 'answer':
         return this.#requests.answered(slot, report.id, report.answer);
+      case 'peer':
+        return void this.#pass(slot, report.message, handle);
       case 'act':
-        return slot.send({ order: 'answers', id: report.id, answers: [this.#act(report.action)] });
+        return void slot.send({ order: 'answers', id: report.id, answers: [this.#act(report.action)] });
     }
   }
 
@@ -122,10 +127,18 @@ export class Primary {
   #onPrepared(slot: WorkerSlot): void {
     if (this.#phase !== 'starting') {
       const mayServe = this.#phase === 'serving' && !this.#restart.isRetiring(slot);
-      return slot.send({ order: mayServe ? 'listen' : 'stop' });
+      if (!mayServe) return void slot.send({ order: 'stop' });
+      const takesOver = this.#deps.takesOver && this.#restart.peerOf(slot)?.isServing === true;
+      return void slot.send({ order: 'listen', takesOver });
     }
     this.#prepared.add(slot);
     if (this.#prepared.size === this.#slots.length) this.#sendAll({ order: 'listen' });
+  }
+
+  /** Passes a message on to the worker that this one replaces, or that replaces it. */
+  async #pass(from: WorkerSlot, message: PeerMessage, handle?: PortHandle): Promise<void> {
+    await this.#restart.peerOf(from)?.send({ order: 'peer', message }, handle);
+    if (from.sendsCopies) handle?.close();
   }
 
   #onOpened(slot: WorkerSlot, at: Opened): void {
@@ -153,6 +166,7 @@ export class Primary {
 
   #onEnd(slot: WorkerSlot, end: End): void {
     this.#requests.leave(slot);
+    void this.#restart.peerOf(slot)?.send({ order: 'peer-ended' });
     const isOutOfService = this.#restart.onEnd(slot, end);
     if (this.#phase === 'starting')
       return this.#giveUp([`Worker ${slot.number} ended (${end.how}) before it could serve`]);
@@ -174,14 +188,19 @@ export class Primary {
 
   #finishWhenEmpty(): void {
     if (this.#allEnded === undefined || this.#allSlots.some((slot) => slot.hasWorker)) return;
+    this.#logEnd();
+    this.#allEnded(this.#exitCode);
+  }
+
+  #logEnd(): void {
     const { logger, workers, clock } = this.#deps;
+    if (workers === 1) return;
     const seconds = Math.round((clock() - this.#stoppedAtMs) / 100) / 10;
     logger.warn('The server has stopped: all workers have ended', {
       workers,
       seconds,
       exitCode: this.#exitCode,
     });
-    this.#allEnded(this.#exitCode);
   }
 
   async #request(from: WorkerSlot, asked: Extract<Report, { report: 'ask' }>): Promise<void> {
@@ -189,9 +208,9 @@ export class Primary {
     const request = { question, ...(argument && { argument }) };
     const slots = this.#slots.filter((slot) => slot.isServing);
     const answers = await this.#requests.ask(slots, (slot, requestId) =>
-      slot.send({ order: 'answer', ...request, id: requestId }),
+      void slot.send({ order: 'answer', ...request, id: requestId }),
     );
-    from.send({ order: 'answers', id, answers });
+    void from.send({ order: 'answers', id, answers });
   }
 
   #act({ restartBy }: Action): RestartAnswer {

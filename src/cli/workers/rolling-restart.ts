@@ -37,6 +37,7 @@ export class RollingRestart {
   #incoming: { readonly slot: WorkerSlot; readonly settle: (problem?: string) => void } | undefined;
   #retiring: { readonly slot: WorkerSlot; readonly ended: () => void } | undefined;
   #isCancelled = false;
+  #pair: { readonly old: WorkerSlot; readonly next: WorkerSlot } | undefined;
 
   constructor(deps: RollingRestartDeps) {
     this.#deps = deps;
@@ -59,6 +60,13 @@ export class RollingRestart {
     logger.warn('The workers are replaced one by one', { workers: slots.length, by });
     void this.#run();
     return true;
+  }
+
+  /** The slot that replaces this one, or that this one replaces. */
+  peerOf(slot: WorkerSlot): WorkerSlot | undefined {
+    const { old, next } = this.#pair ?? {};
+    if (slot === next) return old;
+    return slot === old ? next : undefined;
   }
 
   /** Starts no further worker: the server stops. */
@@ -115,12 +123,15 @@ export class RollingRestart {
   async #replace(at: number, old: WorkerSlot): Promise<string | undefined> {
     const { slots, createSlot } = this.#deps;
     const next = createSlot(old.number);
+    this.#pair = { old, next };
     const problem = await this.#start(next);
-    if (problem !== undefined) return `worker ${old.number} cannot start: ${problem}`;
-    slots[at] = next;
-    old.cancelRestart();
-    if (old.hasWorker) await this.#retire(old);
-    return undefined;
+    if (problem === undefined) {
+      slots[at] = next;
+      old.cancelRestart();
+      if (old.hasWorker) await this.#retire(old);
+    }
+    this.#pair = undefined;
+    return problem === undefined ? undefined : `worker ${old.number} cannot start: ${problem}`;
   }
 
   async #start(slot: WorkerSlot): Promise<string | undefined> {
@@ -146,7 +157,7 @@ export class RollingRestart {
         resolve();
       };
       this.#retiring = { slot, ended };
-      slot.send({ order: 'retire' });
+      void slot.send({ order: 'retire' });
     });
     this.#retiring = undefined;
   }

@@ -1,13 +1,14 @@
-import type { Worker } from 'node:cluster';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { PortHandle } from '../../server/handover/peer.ts';
 import { RestartDelay } from './restart-delay.ts';
 import type { Order, Report } from './messages.ts';
+import type { ProcessEnd, ServingProcess } from './serving-process.ts';
 
 export interface WorkerSlotDeps {
   readonly number: number;
   readonly clock: Clock;
-  fork(): Worker;
-  onReport(slot: WorkerSlot, report: Report): void;
+  fork(): ServingProcess;
+  onReport(slot: WorkerSlot, report: Report, handle?: PortHandle): void;
   onEnd(slot: WorkerSlot, end: End): void;
 }
 
@@ -27,7 +28,7 @@ export class WorkerSlot {
   readonly number: number;
   readonly #deps: WorkerSlotDeps;
   readonly #backoff = new RestartDelay();
-  #worker: Worker | undefined;
+  #worker: ServingProcess | undefined;
   #servesSinceMs: number | undefined;
   #reason: string | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
@@ -45,16 +46,18 @@ export class WorkerSlot {
     return this.#servesSinceMs !== undefined;
   }
 
+  get sendsCopies(): boolean {
+    return this.#worker?.sendsCopies === true;
+  }
+
   start(): void {
     const worker = this.#deps.fork();
     this.#worker = worker;
-    worker.on('message', (report: Report) => {
+    worker.onReport((report, handle) => {
       if (report.report === 'opened') this.#servesSinceMs = this.#deps.clock();
-      this.#deps.onReport(this, report);
+      this.#deps.onReport(this, report, handle);
     });
-    worker.once('exit', (code, signal) => this.#end(worker, code, signal));
-    // A process that could not be forked has no exit event.
-    worker.once('error', (error) => this.#end(worker, undefined, error.message));
+    worker.onEnd((end) => this.#end(worker, end));
   }
 
   /** Starts a worker again after a pause, which grows while workers end soon. Returns the pause in milliseconds. */
@@ -69,23 +72,23 @@ export class WorkerSlot {
     clearTimeout(this.#restartTimer);
   }
 
-  /** Sends an order; it is dropped when the worker has ended, whose exit event follows. */
-  send(order: Order): void {
-    if (this.#worker?.isConnected() === true) this.#worker.send(order, () => undefined);
+  /** Resolves when the order has left; it is dropped when the worker has ended, whose exit event follows. */
+  async send(order: Order, handle?: PortHandle): Promise<void> {
+    await this.#worker?.send(order, handle);
   }
 
   /** Ends the worker; `reason` is logged in place of its exit code, which may arrive first. */
   kill(reason: string): void {
     this.#reason = reason;
-    this.#worker?.process.kill('SIGKILL');
+    this.#worker?.kill();
   }
 
-  #end(worker: Worker, code: number | undefined, signal: string | null): void {
+  #end(worker: ServingProcess, { code, reason }: ProcessEnd): void {
     if (this.#worker !== worker) return;
     const servedMs =
       this.#servesSinceMs === undefined ? 0 : Math.max(1, this.#deps.clock() - this.#servesSinceMs);
-    const how = this.#reason ?? signal ?? `code ${code ?? 0}`;
+    const how = this.#reason ?? reason ?? `code ${code ?? 0}`;
     this.#worker = this.#servesSinceMs = this.#reason = undefined;
-    this.#deps.onEnd(this, { pid: worker.process.pid ?? 0, how, isOrderly: code === 0, servedMs });
+    this.#deps.onEnd(this, { pid: worker.pid, how, isOrderly: code === 0, servedMs });
   }
 }

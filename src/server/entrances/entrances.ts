@@ -7,9 +7,12 @@ import type { Refusals } from '../../core/refusals/refusals.ts';
 import { localHost } from '../../net/address.ts';
 import type { KeyPair } from '../../transports/tls.ts';
 import { createHttp } from './http.ts';
+import type { PortHandle } from '../handover/peer.ts';
 import { OpenSockets } from './open-sockets.ts';
 
 const BACKLOG = 4096;
+/** Fastify would listen twice for a name; the address of a socket that is passed on is settled. */
+const PASSED_HOST = '0.0.0.0';
 
 /** Paths that a port serves besides the health endpoints. */
 interface Serves {
@@ -51,11 +54,23 @@ export class Entrance {
     return (this.http.server.address() as AddressInfo | null)?.port;
   }
 
-  /** Rejects with a sentence that names the setting and the address. */
-  async listen(): Promise<void> {
+  /** Name of the port, by which a process finds the one that it takes over: the main port keeps its address for ever. */
+  get name(): string {
     const { host, port, setting } = this.#options;
+    return setting === '' ? 'main' : `${setting} ${host}:${port}`;
+  }
+
+  /** The listening socket; `undefined`: it does not listen. */
+  get handle(): PortHandle | undefined {
+    return (this.http.server as unknown as { readonly _handle: PortHandle | null })._handle ?? undefined;
+  }
+
+  /** Listens, at a socket that another process has opened if one is given. Rejects with a sentence that names the setting and the address. */
+  async listen(handle?: PortHandle): Promise<void> {
+    const { host, port, setting } = this.#options;
+    const at = handle === undefined ? { host, port } : { host: PASSED_HOST, handle };
     try {
-      await this.http.listen({ host, port, backlog: BACKLOG });
+      await this.http.listen({ ...at, backlog: BACKLOG });
     } catch (error) {
       const reason = reasonOf(error as Error);
       throw new Error(setting === '' ? reason : `${setting}: ${reason}`, { cause: error });
@@ -108,16 +123,6 @@ export function openEntrances(config: Config, keyPair: KeyPair | undefined, refu
           serves: { clients: false, api: false, metrics: true },
         });
   return { main, api: api ?? main, metrics, all: [metrics, api, main].filter((each) => each !== undefined) };
-}
-
-/** Listens on all ports, one after another, or on none. Rejects with the first problem. */
-export async function listenOnAll({ all }: Entrances): Promise<void> {
-  try {
-    for (const each of all) await each.listen();
-  } catch (error) {
-    await Promise.all(all.map(({ http }) => http.close()));
-    throw error;
-  }
 }
 
 /** Words of an error of listening. The primary of several workers calls `bind` for them: its error is put as a single process has it. */

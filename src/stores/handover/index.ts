@@ -6,7 +6,7 @@ import { EarlierProcess } from './earlier-process.ts';
 import { LaterStores } from './later-stores.ts';
 import { encode } from './messages.ts';
 import { STATEFUL } from './state.ts';
-import { Switch } from './switch.ts';
+import { type Call, Switch } from './switch.ts';
 
 /** Characters of state that are sent before any of them have to be on their way. */
 const CHARACTERS_AT_ONCE = 1024 * 1024;
@@ -15,8 +15,9 @@ type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
 
 /** Makes stores in memory whose state can be passed on to another process, or taken from one. */
 export function withHandover(local: MemoryStores): Stores {
-  const here = local as unknown as Readonly<Record<string, Methods>>;
-  const route = new Switch((store, method, args) => here[store]?.[method]?.(...(args as never[])));
+  const methods = local as unknown as Readonly<Record<string, Methods>>;
+  const here: Call = (store, method, args) => methods[store]?.[method]?.(...(args as never[]));
+  const route = new Switch(here);
   const { broker, nodeCommands, sessionNodes } = local;
   let deliver: Deliver = () => undefined;
   let terminate: Terminate = () => undefined;
@@ -49,17 +50,18 @@ export function withHandover(local: MemoryStores): Stores {
     state: route.store('state', ['read', 'write']),
     replayGuard: replayGuardOf(local.replayGuard, route),
     handover: {
-      give: (link) => give(local, route, new LaterStores(link, received)),
+      give: (link) => give(local, here, route, new LaterStores(link, received)),
       take: (link) => new EarlierProcess(link, local).take(),
     },
   };
 }
 
-/** Sends all state; calls to the stores wait meanwhile, and go to the successor from then on. */
-async function give(local: MemoryStores, route: Switch, later: LaterStores): Promise<void> {
+/** Sends all state; calls to the stores wait meanwhile. Then they go to the successor, or on to `here` if it has ended. */
+async function give(local: MemoryStores, here: Call, route: Switch, later: LaterStores): Promise<void> {
   const release = route.hold();
   let characters = 0;
   for (const text of textsOfState(local)) {
+    if (later.hasEnded) break;
     const sent = later.send(text);
     characters += text.length;
     if (characters < CHARACTERS_AT_ONCE) continue;
@@ -67,7 +69,7 @@ async function give(local: MemoryStores, route: Switch, later: LaterStores): Pro
     characters = 0;
   }
   await later.send(encode({ type: 'complete', sessions: local.sessionNodes.name }));
-  release(later.call);
+  release(later.hasEnded ? here : later.call);
 }
 
 function* textsOfState(local: MemoryStores): Generator<string> {

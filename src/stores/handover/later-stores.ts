@@ -33,6 +33,11 @@ export class LaterStores {
     link.onEnd(() => this.#end());
   }
 
+  /** True when the other process has ended. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** Sends an encoded `FromEarlier`. Resolves when it has left this process. */
   send(text: string): Promise<void> {
     return this.#link.send(text);

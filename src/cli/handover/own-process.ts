@@ -1,0 +1,32 @@
+import type { PortHandle } from '../../server/handover/peer.ts';
+import type { Order, Report } from '../workers/messages.ts';
+import type { PrimaryChannel } from '../workers/primary-channel.ts';
+import type { ProcessEnd, ServingProcess } from '../workers/serving-process.ts';
+
+/**
+ * This process as one that serves for its own primary, with both ends of the channel between them. When the server in it has
+ * stopped, the process goes on as the primary of the one that replaced it.
+ */
+export function ownProcess(): { readonly process: ServingProcess; readonly channel: PrimaryChannel } {
+  let receiveOrder: (order: Order, handle?: PortHandle) => void = () => undefined;
+  let receiveReport: (report: Report, handle?: PortHandle) => void = () => undefined;
+  let ended: (end: ProcessEnd) => void = () => undefined;
+  return {
+    process: {
+      pid: process.pid,
+      sendsCopies: false,
+      send: (order, handle) => Promise.resolve().then(() => receiveOrder(order, handle)),
+      // A server that cannot start ends this process.
+      kill: () => undefined,
+      onReport: (listener) => void (receiveReport = listener),
+      onEnd: (listener) => void (ended = listener),
+    },
+    channel: {
+      send: (report, handle) => Promise.resolve().then(() => receiveReport(report, handle)),
+      onOrder: (listener) => void (receiveOrder = listener),
+      // The primary handles the signals of this process.
+      onSignal: () => undefined,
+      exit: () => ended({ code: 0, reason: null }),
+    },
+  };
+}

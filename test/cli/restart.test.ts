@@ -131,15 +131,6 @@ describe('wavehall restart', () => {
     expect((await admin(server, 'GET', '/status')).status).toBe(200);
   });
 
-  test('11.5 a single process answers that it cannot replace itself, and names what to do', async () => {
-    const server = await startOperated(operated());
-    const { code, stdout, stderr } = await operate(server, ['restart']);
-    expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toBe(
-      'wavehall: This server is a single process and cannot replace itself: start it with --workers 2 or more (WAVEHALL_WORKERS), or restart the service.\n',
-    );
-  });
-
   test('2.13 a stop during a restart ends all processes, also the one that starts', async () => {
     const server = await startOperated({ ...operated(redis), WAVEHALL_DRAIN_SECONDS: '1' }, ['--workers=3']);
     const clients = await Promise.all(Array.from({ length: 6 }, () => openClient(server)));

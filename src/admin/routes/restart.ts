@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Conflict } from '../requests.ts';
 import { changedBy, MAX_BODY_BYTES } from './answers.ts';
 
-/** Restart of the workers, one by one. */
+/** Restart of the processes, one by one. */
 export interface RestartControl {
   /** Resolves with the state after the request; `isBegun` is false while a restart is running already. */
   begin(by: string): Promise<{ readonly isBegun: boolean; readonly state: RestartProgress }>;
@@ -14,13 +14,13 @@ interface RestartProgress {
   readonly workers: number;
 }
 
-const ONE_PROCESS =
-  'This server is a single process and cannot replace itself: start it with --workers 2 or more (WAVEHALL_WORKERS), or restart the service.';
+const EMBEDDED =
+  'This server is part of another program and cannot replace itself: restart that program, or start the server with `wavehall start`.';
 
-/** Adds `/restart` (SPEC 11.5). `undefined`: there are no workers. */
+/** Adds `/restart` (SPEC 11.5). `undefined`: nobody can start another process. */
 export function addRestartRoutes(scope: FastifyInstance, restart: RestartControl | undefined): void {
   const control = (): RestartControl => {
-    if (restart === undefined) throw new Conflict(ONE_PROCESS);
+    if (restart === undefined) throw new Conflict(EMBEDDED);
     return restart;
   };
   scope.get('/restart', () => control().state());

@@ -9,10 +9,10 @@ const ASK_EVERY_MS = 300;
 /** Time for which the server may fail to answer while its workers are replaced. */
 const PATIENCE_MS = 30_000;
 
-/** `wavehall restart`: replaces the workers of a running server one by one, and returns when that is done. */
+/** `wavehall restart`: replaces the processes of a running server one by one, and returns when that is done. */
 export function addRestart(program: Command): void {
   addAdminOptions(program.command('restart'))
-    .description('Replace the workers of a running server one by one, without closing the port')
+    .description('Replace the process of a running server, or its workers one by one, without closing the port')
     .action((flags: ServerFlags) =>
       runCommand(async () => {
         const admin = adminAddress(flags);
@@ -21,7 +21,7 @@ export function addRestart(program: Command): void {
         print(flags, ended, () => [outcome(ended)]);
         if (ended.phase !== 'done')
           throw new Error(
-            `${ended.replaced} of ${ended.workers} workers are replaced: ${shown(ended.problem ?? 'the server was started anew')}`,
+            `${replacedIn(ended)}: ${shown(ended.problem ?? 'the server was started anew')}`,
           );
       }),
     );
@@ -29,11 +29,16 @@ export function addRestart(program: Command): void {
 
 const outcome = ({ phase, workers, startedAtMs, endedAtMs }: RestartState): string =>
   phase === 'done'
-    ? `All ${workers} workers are replaced, in ${((endedAtMs - startedAtMs) / 1000).toFixed(1)} s.`
-    : 'The restart has ended early; the workers that were not replaced serve on.';
+    ? `${workers === 1 ? 'The process is' : `All ${workers} workers are`} replaced, in ${((endedAtMs - startedAtMs) / 1000).toFixed(1)} s.`
+    : 'The restart has ended early; what was not replaced serves on.';
 
-const printProgress = ({ replaced, workers }: RestartState): void =>
-  void process.stdout.write(`${replaced} of ${workers} workers are replaced …\n`);
+const replacedIn = ({ replaced, workers }: RestartState): string =>
+  workers === 1
+    ? `The process is ${replaced === 1 ? 'replaced' : 'not replaced yet'}`
+    : `${replaced} of ${workers} workers are replaced`;
+
+const printProgress = (state: RestartState): void =>
+  void process.stdout.write(`${replacedIn(state)} …\n`);
 
 /** Asks for the state until the restart has ended; `progress` gets each new one. */
 async function follow(

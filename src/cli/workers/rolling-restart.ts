@@ -27,6 +27,8 @@ const NEVER: RestartState = {
   endedAtMs: 0,
 };
 
+const isSingle = (slots: readonly WorkerSlot[]): boolean => slots.length === 1;
+
 /**
  * Replaces the workers one by one: a new worker serves before the old one drains, so that the port is never without one. A
  * new worker that cannot serve ends the restart; the old ones then go on.
@@ -57,7 +59,10 @@ export class RollingRestart {
     if (this.#state.phase === 'running' || this.#isCancelled) return false;
     const { slots, clock, logger } = this.#deps;
     this.#state = { ...NEVER, phase: 'running', workers: slots.length, by, startedAtMs: clock() };
-    logger.warn('The workers are replaced one by one', { workers: slots.length, by });
+    logger.warn(isSingle(slots) ? 'The process is replaced by a new one' : 'The workers are replaced one by one', {
+      workers: slots.length,
+      by,
+    });
     void this.#run();
     return true;
   }
@@ -109,14 +114,16 @@ export class RollingRestart {
         this.#state = { ...this.#state, phase: 'failed', endedAtMs: clock(), problem };
         const { replaced, workers } = this.#state;
         return logger.warn(
-          'The restart has ended early: the workers that were not replaced serve on. See the reason, and restart again',
+          'The restart has ended early: what was not replaced serves on. See the reason, and restart again',
           { reason: problem, replaced, workers },
         );
       }
       this.#state = { ...this.#state, replaced: at + 1 };
     }
     this.#state = { ...this.#state, phase: 'done', endedAtMs: clock() };
-    logger.warn('All workers are replaced', { workers: slots.length });
+    logger.warn(isSingle(slots) ? 'The process is replaced' : 'All workers are replaced', {
+      workers: slots.length,
+    });
   }
 
   /** Replaces one worker. Resolves when the old one has ended, or with the reason why the new one cannot serve. */
@@ -131,7 +138,8 @@ export class RollingRestart {
       if (old.hasWorker) await this.#retire(old);
     }
     this.#pair = undefined;
-    return problem === undefined ? undefined : `worker ${old.number} cannot start: ${problem}`;
+    const name = isSingle(slots) ? 'the new process' : `worker ${old.number}`;
+    return problem === undefined ? undefined : `${name} cannot start: ${problem}`;
   }
 
   async #start(slot: WorkerSlot): Promise<string | undefined> {

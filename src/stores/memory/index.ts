@@ -14,14 +14,26 @@ import { MemoryOutbox } from './outbox/outbox.ts';
 import { FileState } from './state.ts';
 
 /** The in-memory stores of a single node, each as its own class. */
-export type MemoryStores = ReturnType<typeof openMemoryStores>;
+export interface MemoryStores extends Stores {
+  readonly broker: MemoryBroker;
+  readonly cachedEvents: MemoryCachedEvents;
+  readonly history: MemoryHistory;
+  readonly tabStore: MemoryTabStore;
+  readonly membership: MemoryMembership;
+  readonly quota: MemoryConnectionQuota;
+  readonly nodeCommands: MemoryNodeCommands;
+  readonly sessionNodes: MemorySessionNodes;
+  readonly state: FileState;
+  readonly replayGuard: MemoryReplayGuard;
+  readonly outbox?: MemoryOutbox;
+}
 
 /** Opens in-memory stores, for a single node. With `stateFile`, the shared state survives restarts; nothing else does. */
 export function openMemoryStores(
   stateFile?: string,
   signatures?: number,
   webhooks?: WebhookWishes,
-){
+): MemoryStores {
   const replayGuard = new MemoryReplayGuard({ signatures });
   const cachedEvents = new MemoryCachedEvents();
   const history = new MemoryHistory();
@@ -48,5 +60,5 @@ export function openMemoryStores(
       outbox?.stop();
       return Promise.resolve();
     },
-  } satisfies Stores;
+  };
 }

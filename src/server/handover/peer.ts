@@ -5,9 +5,13 @@ export interface PortHandle {
   close(): void;
 }
 
+/** Form of the state and of the calls between two processes. A process of another version, with another form, begins without the state. */
+const STATE_FORM = 1;
+
 /** Messages between a process and the one that replaces it (SPEC 2.17). The texts are those of the stores. */
 export type PeerMessage =
-  | { readonly type: 'want-ports' | 'ports-given' | 'want-state' | 'state-follows' | 'no-state' }
+  | { readonly type: 'want-ports' | 'ports-given' | 'state-follows' | 'no-state' }
+  | { readonly type: 'want-state'; readonly form: number }
   /** The handle of a listening port comes with the message. */
   | { readonly type: 'port'; readonly name: string }
   | { readonly type: 'text'; readonly text: string };
@@ -49,7 +53,7 @@ export class Peer implements ProcessLink {
 
   /** Asks for the listening ports, by name; none when the other process ends before it has given them. */
   async takePorts(): Promise<ReadonlyMap<string, PortHandle>> {
-    await this.#ask('want-ports');
+    await this.#ask({ type: 'want-ports' });
     return this.#ports;
   }
 
@@ -57,7 +61,7 @@ export class Peer implements ProcessLink {
   async takeState(handover: Handover | undefined): Promise<void> {
     if (handover === undefined) return;
     const taken = handover.take(this);
-    if ((await this.#ask('want-state')) === 'state-follows')
+    if ((await this.#ask({ type: 'want-state', form: STATE_FORM })) === 'state-follows')
       await Promise.race([taken, new Promise<void>((resolve) => this.onEnd(resolve))]);
   }
 
@@ -76,7 +80,7 @@ export class Peer implements ProcessLink {
       case 'want-ports':
         return this.#givePorts();
       case 'want-state':
-        return this.#giveState();
+        return this.#giveState(message.form);
       default:
         return this.#answered?.(message.type);
     }
@@ -88,10 +92,10 @@ export class Peer implements ProcessLink {
     for (const listener of this.#ended) listener();
   }
 
-  #ask(type: 'want-ports' | 'want-state'): Promise<PeerMessage['type'] | 'ended'> {
+  #ask(message: PeerMessage): Promise<PeerMessage['type'] | 'ended'> {
     return new Promise((resolve) => {
       this.#answered = resolve;
-      void this.#send({ type });
+      void this.#send(message);
     });
   }
 
@@ -100,8 +104,8 @@ export class Peer implements ProcessLink {
     void this.#send({ type: 'ports-given' });
   }
 
-  #giveState(): void {
-    const giveState = this.#gift?.().giveState;
+  #giveState(form: number): void {
+    const giveState = form === STATE_FORM ? this.#gift?.().giveState : undefined;
     void this.#send({ type: giveState === undefined ? 'no-state' : 'state-follows' });
     void giveState?.(this);
   }

@@ -70,6 +70,7 @@ async function give(local: MemoryStores, here: Call, route: Switch, later: Later
   }
   await later.send(encode({ type: 'complete', sessions: local.sessionNodes.name }));
   release(later.hasEnded ? here : later.call);
+  if (!later.hasEnded) for (const { clear } of Object.values(STATEFUL)) clear(local);
 }
 
 function* textsOfState(local: MemoryStores): Generator<string> {

@@ -7,17 +7,21 @@ interface Stateful {
   readonly partsAtOnce: number;
   save(stores: MemoryStores): Iterable<unknown>;
   load(stores: MemoryStores, part: unknown): void;
+  /** Frees what has passed to the other process, as far as it may be much. */
+  clear(stores: MemoryStores): void;
 }
 
 interface WithState<Part> {
   save(): Iterable<Part>;
   load(part: Part): void;
+  clear?(): void;
 }
 
 const stateful = <Part>(partsAtOnce: number, of: (stores: MemoryStores) => WithState<Part>): Stateful => ({
   partsAtOnce,
   save: (stores) => of(stores).save(),
   load: (stores, part) => of(stores).load(part as Part),
+  clear: (stores) => of(stores).clear?.(),
 });
 
 /** All state that the process which replaces this one continues with, by the store that keeps it. */
@@ -34,5 +38,6 @@ export const STATEFUL: Readonly<Record<string, Stateful>> = {
     partsAtOnce: 1,
     save: ({ outbox }) => (outbox === undefined ? [] : [outbox.handOver()]),
     load: ({ outbox }, part) => outbox?.load(part as SavedOutbox),
+    clear: () => undefined,
   },
 };

@@ -38,6 +38,10 @@ export class MemoryCachedEvents implements CachedEvents {
     }
   }
 
+  clear(): void {
+    this.#last.clear();
+  }
+
   load({ key, payload, ttlMs }: SavedCachedEvent): void {
     if (ttlMs > 0) this.#last.set(key, payload, { ttl: ttlMs });
   }

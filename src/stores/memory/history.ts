@@ -110,6 +110,10 @@ export class MemoryHistory implements History {
     else this.#loadChannel(saved);
   }
 
+  clear(): void {
+    this.#apps.clear();
+  }
+
   #loadApp({ app, mostBytes, droppedAgoMs, ageMs }: Extract<SavedHistory, { app: string }>): void {
     const now = performance.now();
     this.#startedMs = now - ageMs;

@@ -40,6 +40,10 @@ export class MemoryReplayGuard implements ReplayGuard {
       }
   }
 
+  clear(): void {
+    this.#apps.clear();
+  }
+
   load({ app, signature, ttlMs }: SavedSignature): void {
     void this.take(app, signature, ttlMs);
   }

@@ -43,6 +43,10 @@ export class MemoryTabStore implements TabStore {
     for (const [key, { records, untilMs }] of this.#tabs) yield { key, ttlMs: untilMs - now, records };
   }
 
+  clear(): void {
+    this.#tabs.clear();
+  }
+
   load({ key, ttlMs, records }: SavedTab): void {
     this.#tabs.set(key, { records, untilMs: performance.now() + ttlMs });
   }

@@ -19,12 +19,15 @@ import { serveFor } from './workers/worker.ts';
  * process (SPEC 2.17); this process stays, as the one that a supervisor knows.
  */
 export async function serveAlone(config: Config, logger: Logger): Promise<Opened> {
-  let opened: Opened | undefined;
+  let hasStarted = false;
+  let { port } = config;
   const fork = (mark: WorkerMark): ServingProcess =>
-    opened === undefined ? serveHere(config, logger) : successor({ ...config, port: opened.port }, mark);
+    hasStarted ? successor({ ...config, port }, mark) : serveHere(config, logger);
   const { mostMs: drainMs } = drainTimes(config);
   const primary = new Primary({ workers: 1, takesOver: true, drainMs, logger, clock: Date.now, fork });
-  opened = await primary.start();
+  const opened = await primary.start();
+  hasStarted = true;
+  ({ port } = opened);
   handleSignals(primary);
   await watchReverbRestart(config, logger, () => primary.restart('php artisan reverb:restart'));
   return opened;

@@ -1,4 +1,4 @@
-/** What passes from one process to the one that replaces it (SPEC 2.17). */
+/** State that passes from one process to the one that replaces it (SPEC 2.17). */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Member } from '#protocol';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';

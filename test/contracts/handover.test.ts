@@ -29,9 +29,10 @@ const base: Omit<Implementation, 'open'> = {
   cachedEventsBound: MAX_CACHED_BYTES,
 };
 
+const REPLACED = 'of a process that is replaced';
 const PLACES: readonly [place: string, open: Implementation['open']][] = [
   ['of a process that replaces no other', ofOneProcess],
-  ['of a process that is replaced', async () => (await openBoth()).earlier],
+  [REPLACED, async () => (await openBoth()).earlier],
   ['of the process that replaces it', async () => (await openBoth()).later],
 ];
 
@@ -41,17 +42,18 @@ beforeAll(() => {
 });
 afterAll(() => void vi.useRealTimers().restoreAllMocks());
 
-describe.each(PLACES)('stores %s', (_, open) => {
+describe.each(PLACES)('stores %s', (place, open) => {
   for (const contract of [
     brokerContract,
     cachedEventsContract,
     membershipContract,
     connectionQuotaContract,
-    replayGuardContract,
     sessionNodesContract,
     stateContract,
     historyContract,
     tabStoreContract,
   ])
     contract({ ...base, open });
+  // A process that is replaced does not count the signatures that the other one forgets.
+  if (place !== REPLACED) replayGuardContract({ ...base, open });
 });

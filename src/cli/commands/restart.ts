@@ -12,7 +12,9 @@ const PATIENCE_MS = 30_000;
 /** `wavehall restart`: replaces the processes of a running server one by one, and returns when that is done. */
 export function addRestart(program: Command): void {
   addAdminOptions(program.command('restart'))
-    .description('Replace the process of a running server, or its workers one by one, without closing the port')
+    .description(
+      'Replace the process of a running server, or its workers one by one, without closing the port',
+    )
     .action((flags: ServerFlags) =>
       runCommand(async () => {
         const admin = adminAddress(flags);
@@ -20,9 +22,7 @@ export function addRestart(program: Command): void {
         const ended = await follow(admin, begun, wantsJson(flags) ? () => undefined : printProgress);
         print(flags, ended, () => [outcome(ended)]);
         if (ended.phase !== 'done')
-          throw new Error(
-            `${replacedIn(ended)}: ${shown(ended.problem ?? 'the server was started anew')}`,
-          );
+          throw new Error(`${replacedIn(ended)}: ${shown(ended.problem ?? 'the server was started anew')}`);
       }),
     );
 }
@@ -37,8 +37,7 @@ const replacedIn = ({ replaced, workers }: RestartState): string =>
     ? `The process is ${replaced === 1 ? 'replaced' : 'not replaced yet'}`
     : `${replaced} of ${workers} workers are replaced`;
 
-const printProgress = (state: RestartState): void =>
-  void process.stdout.write(`${replacedIn(state)} …\n`);
+const printProgress = (state: RestartState): void => void process.stdout.write(`${replacedIn(state)} …\n`);
 
 /** Asks for the state until the restart has ended; `progress` gets each new one. */
 async function follow(

@@ -207,8 +207,9 @@ export class Primary {
     const { question, argument, id } = asked;
     const request = { question, ...(argument && { argument }) };
     const slots = this.#slots.filter((slot) => slot.isServing);
-    const answers = await this.#requests.ask(slots, (slot, requestId) =>
-      void slot.send({ order: 'answer', ...request, id: requestId }),
+    const answers = await this.#requests.ask(
+      slots,
+      (slot, requestId) => void slot.send({ order: 'answer', ...request, id: requestId }),
     );
     void from.send({ order: 'answers', id, answers });
   }

@@ -59,10 +59,13 @@ export class RollingRestart {
     if (this.#state.phase === 'running' || this.#isCancelled) return false;
     const { slots, clock, logger } = this.#deps;
     this.#state = { ...NEVER, phase: 'running', workers: slots.length, by, startedAtMs: clock() };
-    logger.warn(isSingle(slots) ? 'The process is replaced by a new one' : 'The workers are replaced one by one', {
-      workers: slots.length,
-      by,
-    });
+    logger.warn(
+      isSingle(slots) ? 'The process is replaced by a new one' : 'The workers are replaced one by one',
+      {
+        workers: slots.length,
+        by,
+      },
+    );
     void this.#run();
     return true;
   }

@@ -19,7 +19,7 @@ export type PeerMessage =
 /** Sends to the other process. Resolves when the message has left this one; never rejects. */
 export type SendToPeer = (message: PeerMessage, handle?: PortHandle) => Promise<void>;
 
-/** What a process gives to the one that replaces it. */
+/** Ports and state that a process gives to the one that replaces it. */
 export interface Gift {
   readonly ports: ReadonlyMap<string, PortHandle>;
   /** `undefined`: the state is in no process. */
@@ -81,7 +81,9 @@ export class Peer implements ProcessLink {
         return this.#givePorts();
       case 'want-state':
         return this.#giveState(message.form);
-      default:
+      case 'ports-given':
+      case 'state-follows':
+      case 'no-state':
         return this.#answered?.(message.type);
     }
   }

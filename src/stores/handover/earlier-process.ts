@@ -21,7 +21,7 @@ export class EarlierProcess {
   take(): Promise<void> {
     return new Promise((resolve) => {
       this.#link.onText((text) => {
-        const message = decode<FromEarlier>(text);
+        const message = decode(text) as FromEarlier;
         if (message.type !== 'complete') return this.#receive(message);
         this.#begin(message.sessions);
         resolve();

@@ -29,7 +29,7 @@ export class LaterStores {
   constructor(link: ProcessLink, received: Received) {
     this.#link = link;
     this.#received = received;
-    link.onText((text) => this.#receive(decode<FromLater>(text)));
+    link.onText((text) => this.#receive(decode(text) as FromLater));
     link.onEnd(() => this.#end());
   }
 

@@ -31,8 +31,8 @@ interface EncodedMap {
 export const encode = (message: FromEarlier | FromLater): string =>
   JSON.stringify(message, (_, value: unknown) => (value instanceof Map ? { $map: [...value] } : value));
 
-export const decode = <Message>(text: string): Message =>
-  JSON.parse(text, (_, value: unknown) => (isMap(value) ? new Map(value.$map) : value)) as Message;
+export const decode = (text: string): unknown =>
+  JSON.parse(text, (_, value: unknown) => (isMap(value) ? new Map(value.$map) : value));
 
 const isMap = (value: unknown): value is EncodedMap =>
   typeof value === 'object' && value !== null && '$map' in value;

@@ -5,10 +5,10 @@ import type { SavedOutbox } from '../memory/outbox/outbox.ts';
 interface Stateful {
   /** Parts that one message has. */
   readonly partsAtOnce: number;
-  save(stores: MemoryStores): Iterable<unknown>;
-  load(stores: MemoryStores, part: unknown): void;
+  readonly save: (stores: MemoryStores) => Iterable<unknown>;
+  readonly load: (stores: MemoryStores, part: unknown) => void;
   /** Frees what has passed to the other process, as far as it may be much. */
-  clear(stores: MemoryStores): void;
+  readonly clear: (stores: MemoryStores) => void;
 }
 
 interface WithState<Part> {

@@ -37,7 +37,12 @@ interface AppHistories {
 
 /** All of an app but its events, or the events of one channel. */
 type SavedHistory =
-  | { readonly app: string; readonly mostBytes: number; readonly droppedAgoMs: number; readonly ageMs: number }
+  | {
+      readonly app: string;
+      readonly mostBytes: number;
+      readonly droppedAgoMs: number;
+      readonly ageMs: number;
+    }
   | {
       readonly ref: ChannelRef;
       readonly ttlMs: number;

@@ -44,7 +44,9 @@ function publishNumbers(server: TestServer) {
   const publishing = (async () => {
     while (!isStopping) {
       last += 1;
-      await sdk.trigger(CHANNELS, 'n', { n: last }).catch((error: Error) => failures.push(error.message));
+      await sdk
+        .trigger(CHANNELS, 'n', { n: last })
+        .catch((error: unknown) => failures.push((error as Error).message));
     }
   })();
   return async () => {

@@ -7,7 +7,9 @@ const USAGE = `npm run faults -- [options]
   --seed NUMBER      the first seed (1)
   --only TEXT        run only faults whose title contains this text, such as F12
   --cuts NUMBER      instead: cut so many connections at random points, on one node and on three
-  --clients NUMBER   with so many clients (64)`;
+  --deploys NUMBER   instead: so many rolling deploys of three nodes behind HAProxy
+  --old PATH         every other deploy is to this build: its dist/src/cli/main.js
+  --clients NUMBER   cuts and deploys with so many clients (64, 48)`;
 
 const { values } = parseArgs({
   options: {
@@ -15,6 +17,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
     cuts: { type: 'string' },
+    deploys: { type: 'string' },
+    old: { type: 'string' },
     clients: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -33,12 +37,18 @@ async function runTests(path: string, env: Readonly<Record<string, string | unde
   process.exitCode = code ?? 1;
 }
 
-const { seed, seeds, cuts, clients, help } = values;
+const { seed, seeds, cuts, deploys, old, clients, help } = values;
 if (help) console.log(USAGE);
 else if (cuts !== undefined)
   await runTests('test/resume/cuts.test.ts', {
     FAULT_SEED: seed,
     RESUME_CUTS: cuts,
+    RESUME_CLIENTS: clients,
+  });
+else if (deploys !== undefined)
+  await runTests('test/resume/deploys.test.ts', {
+    RESUME_DEPLOYS: deploys,
+    RESUME_OLD_MAIN: old,
     RESUME_CLIENTS: clients,
   });
 else await runTests('test/faults', { FAULT_SEEDS: seeds, FAULT_SEED: seed });

@@ -36,6 +36,7 @@ export class NumberedClient {
   readonly pusher: Pusher;
   /** Connections that were established, without the first. */
   reconnects = 0;
+  connectedAtMs = 0;
   /** Join and leave news of other members, after the roster. */
   memberChanges = 0;
   readonly #checkers = new Map<string, SequenceChecker>();
@@ -51,9 +52,12 @@ export class NumberedClient {
     this.pusher =
       promised === 'exact'
         ? new ExactPusher(APP.key, options)
-        : new Pusher(APP.key, { ...options, wsPath: `/t/${randomUUID()}` });
+        : new Pusher(APP.key, { ...options, wsPath: `/app/t/${randomUUID()}` });
     let connections = 0;
-    this.pusher.connection.bind('connected', () => (this.reconnects = connections++));
+    this.pusher.connection.bind('connected', () => {
+      this.reconnects = connections++;
+      this.connectedAtMs = performance.now();
+    });
     this.pusher.connection.bind('state_change', ({ current }: { current: string }) => {
       if (current !== 'connected') this.lost(true);
     });

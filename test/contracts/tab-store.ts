@@ -9,6 +9,8 @@ const AT = { epoch: 'e-1', generation: '7', offset: 3 };
 const record = (socketId: string, changes: Partial<TabRecord> = {}): TabRecord => ({
   socketId,
   earlierSocketIds: [],
+  openedAtMs: 1_800_000_000_000,
+  heardAtMs: 1_800_000_000_002,
   awaySinceMs: undefined,
   points: new Map([['orders', { position: AT, atMs: 1_800_000_000_000, isFresh: false }]]),
   ...changes,

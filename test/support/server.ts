@@ -20,11 +20,15 @@ export async function startServer(
   env: Record<string, string> = {},
   args: readonly string[] = [],
   command: readonly string[] = ['start'],
-  /** `openFiles`: value of `ulimit -n`; `node`: flags of Node. */
-  { openFiles, node = [] }: { readonly openFiles?: number; readonly node?: readonly string[] } = {},
+  /** `openFiles`: value of `ulimit -n`; `node`: flags of Node; `main`: the command of another build. */
+  {
+    openFiles,
+    node = [],
+    main = MAIN,
+  }: { readonly openFiles?: number; readonly node?: readonly string[]; readonly main?: string } = {},
 ): Promise<TestServer> {
   const inherited = Object.entries(process.env).filter(([name]) => !NOT_INHERITED.test(name));
-  const words = [process.execPath, ...node, MAIN, ...command, ...args];
+  const words = [process.execPath, ...node, main, ...command, ...args];
   const limited =
     openFiles === undefined ? words : ['sh', '-c', `ulimit -n ${openFiles}; exec "$@"`, 'sh', ...words];
   return startProcess({

@@ -3,6 +3,7 @@ import type { Connection, Subscription } from '../client/connection.ts';
 import type { LocalChannel, Progress } from './local-channel.ts';
 import type { Outbound } from '../client/outbound.ts';
 import type { LiveFeed } from '../live/feed.ts';
+import type { Position } from '#protocol';
 import type { ChannelEvent } from '../ports/events.ts';
 import type { FrameEncoder } from '../ports/transport.ts';
 import type { AppTraffic } from '../traffic/app-traffic.ts';
@@ -45,13 +46,21 @@ export class FanOut {
     channel.localSequence += 1;
     if (event.position !== undefined) channel.newest = event.position;
     for (const subscription of channel.waiting) subscription.held?.push(event);
+    if (channel.ahead !== undefined) for (const each of channel.takeReached()) this.release(channel, each);
     channel.pendingBytes += Buffer.byteLength(event.payload);
     if (channel.sample !== undefined) noteSample(channel, event);
     if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#mark(channel);
   }
 
-  /** Sends a new subscriber the events that were held for it; from now on it gets events as all others do. */
-  release(channel: LocalChannel, subscription: Subscription): void {
+  /**
+   * Sends a new subscriber the events that were held for it; from now on it gets events as all others do. `sent`: the position up to
+   * which it was sent the history. As long as events up to it are on their way to this node, the subscriber goes on waiting.
+   */
+  release(channel: LocalChannel, subscription: Subscription, sent?: Position): void {
+    if (sent !== undefined && channel.isBehind({ subscription, sent })) {
+      channel.ahead = [...(channel.ahead ?? []), { subscription, sent }];
+      return;
+    }
     const { connection, held } = subscription;
     for (const event of held ?? []) {
       if (isExcluded(event, connection)) channel.traffic.omittedExcluded += 1;

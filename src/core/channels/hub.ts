@@ -15,7 +15,7 @@ export const BACKLOG_BYTES = 4 * 1024 * 1024;
 /** Brings the events of a channel to its sockets. */
 interface ChannelFanOut {
   push(channel: LocalChannel, event: ChannelEvent): void;
-  release(channel: LocalChannel, subscription: Subscription): void;
+  release(channel: LocalChannel, subscription: Subscription, sent?: Position): void;
 }
 
 /** The connections and channels of one app on this node. Apps never see each other: every look-up begins here. */
@@ -157,9 +157,10 @@ export class Hub {
     });
   }
 
-  release(subscription: Subscription): void {
+  /** `sent`: position up to which it was sent the history, which may be ahead of what this node has received. */
+  release(subscription: Subscription, sent?: Position): void {
     if (subscription.held === undefined) return;
-    this.#fanOut.release(this.#channel(subscription.ref), subscription);
+    this.#fanOut.release(this.#channel(subscription.ref), subscription, sent);
     if (this.live.isWatched) this.live.subscribed(subscription);
   }
 

@@ -4,6 +4,7 @@ import type { Subscription } from '../client/connection.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { DeliverySample } from '../traffic/delivery-latency.ts';
 import type { AppTraffic } from '../traffic/app-traffic.ts';
+import { isAfter } from '../resume/positions.ts';
 import { Mutex } from '../util/mutex.ts';
 
 /** A fan-out between two of its slices: `next` is the first place of `live` that it has not reached. */
@@ -16,6 +17,12 @@ export interface Progress {
   missedBySwap: Subscription[];
 }
 
+/** A subscriber that was sent the history up to a position which this node has not received yet. */
+export interface AheadOfNode {
+  readonly subscription: Subscription;
+  readonly sent: Position;
+}
+
 /** One channel on this node: its subscribers here, and the events on their way to them. */
 export class LocalChannel {
   readonly ref: ChannelRef;
@@ -23,6 +30,8 @@ export class LocalChannel {
   readonly live: Subscription[] = [];
   /** Subscribers that wait for their `subscription_succeeded`. */
   readonly waiting: Subscription[] = [];
+  /** Those of `waiting` that wait until this node has received what they were sent. */
+  ahead: readonly AheadOfNode[] | undefined;
   /** Sockets per user, on presence channels. */
   users: Map<string, number> | undefined;
   /** Number of the newest event that this node received for the channel. It differs between nodes and is never sent (see offset). */
@@ -64,6 +73,23 @@ export class LocalChannel {
     subscription.held = [];
     this.waiting.push(subscription);
     this.#count(1, this.subscribers === 1);
+  }
+
+  /** True while events may arrive that the subscriber was sent already. Those of a new history come after all of the former. */
+  isBehind({ subscription: { held = [] }, sent }: AheadOfNode): boolean {
+    if (this.newest === undefined) return false;
+    if (this.newest.epoch === sent.epoch) return this.newest.offset < sent.offset;
+    return held.every(({ position }) => position === undefined || position.epoch === sent.epoch);
+  }
+
+  /** Takes those out of `ahead` whose events follow from now on, without the held events that they were sent. */
+  takeReached(): readonly Subscription[] {
+    const present = (this.ahead ?? []).filter(({ subscription: { held } }) => held !== undefined);
+    for (const { subscription, sent } of present)
+      subscription.held = subscription.held?.filter((event) => isAfter(event, sent));
+    const behind = present.filter((each) => this.isBehind(each));
+    this.ahead = behind.length === 0 ? undefined : behind;
+    return present.filter((each) => !behind.includes(each)).map(({ subscription }) => subscription);
   }
 
   release(subscription: Subscription): void {

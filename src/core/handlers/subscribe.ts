@@ -119,13 +119,14 @@ async function enter(
   const point = await core.resume.pointOf(from, channel, resume);
   const subscription = await core.hub.enter(from, channel, member, check);
   const start = point ?? core.resume.beginning(subscription);
+  let sent: Position | undefined;
   try {
-    await reply(core, from, kind, channel, { subscription, start, isResumed: point !== undefined });
+    sent = await reply(core, from, kind, channel, { subscription, start, isResumed: point !== undefined });
   } catch (error) {
     await core.hub.leave(subscription);
     throw error;
   }
-  core.hub.release(subscription);
+  core.hub.release(subscription, sent);
   from.tab?.subscribed(subscription, start);
   core.subscriptionCounter.changed(from.app, ref);
 }
@@ -186,14 +187,17 @@ interface Entry {
   readonly isResumed: boolean;
 }
 
-/** SPEC 3.3, 3.7, 3.10, 13.5: sends `subscription_succeeded`, then what was missed, or the cached event of a cache channel. */
+/**
+ * SPEC 3.3, 3.7, 3.10, 13.5: sends `subscription_succeeded`, then what was missed, or the cached event of a cache channel. Resolves with
+ * the position up to which missed events were sent.
+ */
 async function reply(
   core: SubscribeDeps,
   from: Connection,
   kind: ChannelKind,
   channel: string,
   entry?: Entry,
-): Promise<void> {
+): Promise<Position | undefined> {
   const ref = { app: from.app.id, channel };
   const roster = kind.members ? await core.membership.members(ref) : undefined;
   const cached = kind.cached ? { event: await cachedEvent(core, from, ref) } : undefined;
@@ -202,6 +206,7 @@ async function reply(
   if (subscription?.held && roster) subscription.held = notYetInRoster(subscription.held, roster);
   if (entry?.isResumed === true) return core.resume.replay(entry.subscription, entry.start, cached);
   if (cached !== undefined) sendCached(from, channel, cached.event, subscription?.held ?? []);
+  return undefined;
 }
 
 /** SPEC 3.3, 13.7. */

@@ -21,6 +21,9 @@ export interface TabRecord {
   readonly socketId: string;
   /** Earlier sockets of the tab, the newest last. */
   readonly earlierSocketIds: readonly string[];
+  /** When the socket opened, and when something was received from it last, in ms since 1970. */
+  readonly openedAtMs: number;
+  readonly heardAtMs: number;
   /** When the socket closed, in ms since 1970; `undefined`: it is open, or its node has failed. */
   readonly awaySinceMs: number | undefined;
   /** By channel. */

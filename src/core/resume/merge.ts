@@ -18,10 +18,12 @@ export interface Inheritance {
 }
 
 /**
- * SPEC 13.2: the earliest point of each channel over all records. The record of the socket that closed last is taken over; which
+ * SPEC 13.2: the earliest point of each channel over all records, but those of lost connections whose client has come back. The record of the socket that closed last is taken over; which
  * one of several closed sockets belonged to this client is not known, so the others get the earliest points too.
  */
-export function inherit(records: readonly TabRecord[]): Inheritance {
+export function inherit(all: readonly TabRecord[]): Inheritance {
+  const lost = all.filter((record) => isReplaced(record, all));
+  const records = all.filter((record) => !lost.includes(record));
   const away = records
     .filter(({ awaySinceMs }) => awaySinceMs !== undefined)
     .sort((one, other) => (one.awaySinceMs ?? 0) - (other.awaySinceMs ?? 0));
@@ -31,12 +33,18 @@ export function inherit(records: readonly TabRecord[]): Inheritance {
   const dropped = away.splice(0, Math.max(0, away.length + open + 1 - MOST_RECORDS));
   return {
     points,
-    earlierSocketIds: newestSockets(socketIdsOf(records)),
-    ended: [...(taken === undefined ? [] : [taken]), ...dropped].map(({ socketId }) => socketId),
+    earlierSocketIds: newestSockets(socketIdsOf(all)),
+    ended: [...(taken === undefined ? [] : [taken]), ...dropped, ...lost].map(({ socketId }) => socketId),
     changed: away.map((record) => ({ ...record, points: restricted(points, record.points) })),
     dropped: dropped.length,
   };
 }
+
+/** SPEC 13.2: true when nothing was received from the socket since a newer one of the tab opened. */
+const isReplaced = ({ socketId, heardAtMs }: TabRecord, all: readonly TabRecord[]): boolean =>
+  all.some(
+    ({ openedAtMs, earlierSocketIds }) => openedAtMs > heardAtMs && earlierSocketIds.includes(socketId),
+  );
 
 const socketIdsOf = (records: readonly TabRecord[]): string[] =>
   records.flatMap(({ earlierSocketIds, socketId }) => [...earlierSocketIds, socketId]);

@@ -28,5 +28,11 @@ export const laterOf = (older: Position | undefined, newer: Position | undefined
     ? older
     : newer;
 
+/** True when an event is not among those of its history up to a position. */
+export const isAfter = (
+  { position }: { readonly position?: Position | undefined },
+  upTo: Position,
+): boolean => position === undefined || position.epoch !== upTo.epoch || position.offset > upTo.offset;
+
 export const isSamePosition = (one: Position, other: Position): boolean =>
   one.offset === other.offset && isSameHistory(one, other);

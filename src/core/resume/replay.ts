@@ -7,6 +7,7 @@ import type { CachedEvent, ChannelEvent, ChannelRef, History, HistoryPart } from
 import type { ResumePoint } from '../ports/tab-store.ts';
 import { type GapQuestion, gapReason } from './gap.ts';
 import { askPatiently } from './patience.ts';
+import { isAfter } from './positions.ts';
 
 /** Limits of what is read and written at once. */
 const PORTION = { events: 200, bytes: 128 * 1024 };
@@ -33,27 +34,28 @@ export class Replay {
 
   /**
    * Sends the missed events of a subscriber that has its `subscription_succeeded`; what is newer stays held for it. `cached`: what
-   * a new subscriber of a cache channel would get.
+   * a new subscriber of a cache channel would get. Resolves with the position up to which the history was sent.
    */
-  async run(subscription: Subscription, point: ResumePoint, cached: Cached): Promise<void> {
+  async run(subscription: Subscription, point: ResumePoint, cached: Cached): Promise<Position | undefined> {
     const { connection, ref } = subscription;
     connection.traffic.resumed += 1;
     const start = point.position;
     const first = start && (await this.#read(ref, start));
     if (start === undefined || first === undefined) {
       tell(subscription, start === undefined ? 'unknown' : 'unavailable');
-      return offerCached(subscription, [], cached);
+      offerCached(subscription, [], cached);
+      return undefined;
     }
-    if (connection.closing) return;
+    if (connection.closing) return undefined;
     const awayMs = this.#deps.clock() - point.atMs;
     const since = { position: start, awayMs, ttlMs: keptMs(connection, ref) };
     const { events, isWhole } = missedEvents(subscription, first, since);
     if (!isWhole || point.isFresh || cached?.event === undefined) offerCached(subscription, events, cached);
     send(subscription, events, first);
-    await this.#sendRest(subscription, first);
+    return this.#sendRest(subscription, first);
   }
 
-  async #sendRest(subscription: Subscription, first: HistoryPart): Promise<void> {
+  async #sendRest(subscription: Subscription, first: HistoryPart): Promise<Position | undefined> {
     const { connection, ref } = subscription;
     let part = first;
     while (part.newest !== undefined && part.until < part.newest.offset) {
@@ -61,12 +63,16 @@ export class Replay {
       limitHeld(subscription);
       const at = { ...part.newest, offset: part.until };
       const next = await this.#read(ref, at);
-      if (connection.closing) return;
-      if (next === undefined) return tell(subscription, 'unavailable');
+      if (connection.closing) return undefined;
+      if (next === undefined) {
+        tell(subscription, 'unavailable');
+        return at;
+      }
       const { events } = missedEvents(subscription, next, { position: at, awayMs: 0, ttlMs: Infinity });
       send(subscription, events, next);
       part = next;
     }
+    return part.newest && { ...part.newest, offset: part.until };
   }
 
   /** `undefined`: it cannot be read. */
@@ -126,9 +132,9 @@ function send(
     connection.sendEvent(event);
     connection.traffic.replayed += 1;
   }
-  subscription.held = subscription.held?.filter(
-    ({ position }) => position?.epoch !== newest?.epoch || position === undefined || position.offset > until,
-  );
+  if (newest === undefined) return;
+  const sent = { ...newest, offset: until };
+  subscription.held = subscription.held?.filter((event) => isAfter(event, sent));
 }
 
 /** Drops events that the history has as well, so that what waits for a slow reader is bounded. */

@@ -50,12 +50,12 @@ export class Resume {
     return { position: hub.startPosition(subscription), atMs: clock(), isFresh: true };
   }
 
-  /** SPEC 13.5. `cached`: what a new subscriber of a cache channel would get. */
+  /** SPEC 13.5. `cached`: what a new subscriber of a cache channel would get. Resolves with the position up to which all was sent. */
   replay(
     subscription: Subscription,
     point: ResumePoint,
     cached: { readonly event: CachedEvent | undefined } | undefined,
-  ): Promise<void> {
+  ): Promise<Position | undefined> {
     return this.#replay.run(subscription, point, cached);
   }
 }

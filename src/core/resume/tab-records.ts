@@ -53,12 +53,17 @@ export class TabRecords {
     return this.#dropped.total;
   }
 
-  /** Reads what a new socket of the tab takes over; `undefined`: the store is away. */
-  async inherit(ref: TabRef): Promise<Inheritance | undefined> {
+  /**
+   * Reads what a new socket of the tab takes over; `undefined`: the store is away. `openHere` lists the records of sockets that are
+   * open on this node, which are newer than the stored ones.
+   */
+  async inherit(ref: TabRef, openHere: () => readonly TabRecord[]): Promise<Inheritance | undefined> {
     const { tabStore, clock } = this.#deps;
-    const records = await askPatiently(() => tabStore.read(ref), clock);
+    const stored = await askPatiently(() => tabStore.read(ref), clock);
+    if (stored === undefined) return undefined;
     const unsaved = this.#unsaved.get(tabKey(ref)) ?? [];
-    return records && inherit([...records, ...unsaved.map(({ record }) => record)]);
+    const known = [...stored, ...unsaved.map(({ record }) => record), ...openHere()];
+    return inherit([...new Map(known.map((record) => [record.socketId, record])).values()]);
   }
 
   /** Replaces the records that a new socket of the tab has taken over. */
@@ -113,7 +118,7 @@ export class TabRecords {
 }
 
 /** Neither a tab id nor a socket id has a space. */
-const tabKey = ({ app, tab }: TabRef): string => `${tab} ${app}`;
+export const tabKey = ({ app, tab }: TabRef): string => `${tab} ${app}`;
 const socketKey = (ref: TabRef, socketId: string): string => `${socketId} ${tabKey(ref)}`;
 
 function bytesOf({ points }: TabRecord): number {

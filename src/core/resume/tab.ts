@@ -1,5 +1,5 @@
 import type { Position } from '#protocol';
-import type { ClientTab, Subscription } from '../client/connection.ts';
+import type { ClientTab, Connection, Subscription } from '../client/connection.ts';
 import type { ResumePoint, TabRecord, TabRef } from '../ports/tab-store.ts';
 import type { Inheritance } from './merge.ts';
 import { isSamePosition, laterOf } from './positions.ts';
@@ -22,15 +22,16 @@ interface Receipt {
 
 interface TabParts {
   readonly ref: TabRef;
-  readonly socketId: string;
+  readonly connection: Pick<Connection, 'socketId' | 'openedAtMs' | 'seenAtMs'>;
   readonly writtenPosition: (subscription: Subscription) => Position | undefined;
   readonly clock: () => number;
+  /** Called when the tab is on a channel of which nothing is stored yet. */
+  readonly onNewPlace: () => void;
 }
 
 /** An open socket of a tab (SPEC 13.2): what was written to it, and what is known to have arrived. */
 export class Tab implements ClientTab {
   readonly ref: TabRef;
-  readonly socketId: string;
   earlierSocketIds: readonly string[] = [];
   /** Resolves when what earlier sockets left is known. */
   ready: Promise<void> = Promise.resolve();
@@ -39,6 +40,8 @@ export class Tab implements ClientTab {
   savedAtMs = 0;
   readonly #writtenPosition: (subscription: Subscription) => Position | undefined;
   readonly #clock: () => number;
+  readonly #connection: TabParts['connection'];
+  readonly #onNewPlace: () => void;
   /** Channels of earlier sockets that this one has not subscribed to yet. */
   #inherited = new Map<string, ResumePoint>();
   readonly #places = new Map<Subscription, Place>();
@@ -49,9 +52,10 @@ export class Tab implements ClientTab {
   #isUnknown = false;
   #frozenAtMs: number | undefined;
 
-  constructor({ ref, socketId, writtenPosition, clock }: TabParts) {
+  constructor({ ref, connection, writtenPosition, clock, onNewPlace }: TabParts) {
     this.ref = ref;
-    this.socketId = socketId;
+    this.#connection = connection;
+    this.#onNewPlace = onNewPlace;
     this.#writtenPosition = writtenPosition;
     this.#clock = clock;
   }
@@ -74,9 +78,10 @@ export class Tab implements ClientTab {
 
   /** The socket is on a channel whose events it gets after `point`. */
   subscribed(subscription: Subscription, point: ResumePoint): void {
-    this.#inherited.delete(subscription.ref.channel);
+    const isStored = this.#inherited.delete(subscription.ref.channel);
     this.#places.set(subscription, { point, written: this.#writtenPosition(subscription) });
     this.isChanged = true;
+    if (!isStored) this.#onNewPlace();
   }
 
   /** SPEC 13.4: the client left the channel. */
@@ -132,8 +137,9 @@ export class Tab implements ClientTab {
     const points = new Map(this.#inherited);
     for (const [subscription, place] of this.#places)
       points.set(subscription.ref.channel, this.#pointOf(subscription, place, upTo));
-    const { socketId, earlierSocketIds } = this;
-    return { socketId, earlierSocketIds, awaySinceMs: isAway ? this.#nowMs() : undefined, points };
+    const { socketId, openedAtMs, seenAtMs: heardAtMs } = this.#connection;
+    const times = { openedAtMs, heardAtMs, awaySinceMs: isAway ? this.#nowMs() : undefined };
+    return { socketId, earlierSocketIds: this.earlierSocketIds, ...times, points };
   }
 
   #pointOf(subscription: Subscription, place: Place, upTo: 'receipt' | 'sent'): ResumePoint {

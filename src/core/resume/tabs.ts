@@ -1,14 +1,16 @@
 import type { Position } from '#protocol';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { Logger } from '../ports/logger.ts';
-import type { TabStore } from '../ports/tab-store.ts';
+import type { TabRecord, TabStore } from '../ports/tab-store.ts';
 import { within } from '../util/time.ts';
 import type { AwayLimits } from './away-budget.ts';
 import { Tab } from './tab.ts';
-import { TabRecords } from './tab-records.ts';
+import { tabKey, TabRecords } from './tab-records.ts';
 
 /** Time between two writes of an open tab whose positions change. */
 const SAVE_EVERY_MS = 3000;
+/** Time after which the record of a tab is written that is on a new channel: one write for all that it subscribes to at once. */
+const SAVE_NEW_MS = 100;
 /** Records of open tabs that are written in one second at most. */
 const SAVES_PER_TICK = 2000;
 /** Time that a client has for its last receipt. */
@@ -33,7 +35,10 @@ export interface TabsDeps {
 export class Tabs {
   readonly #deps: TabsDeps;
   readonly #open = new Map<Connection, Tab>();
+  readonly #byId = new Map<string, readonly Tab[]>();
   readonly #records: TabRecords;
+  /** Those whose record is written soon. */
+  readonly #onNewChannel = new Set<Connection>();
 
   constructor(deps: TabsDeps) {
     this.#deps = deps;
@@ -58,12 +63,14 @@ export class Tabs {
     if (tabSettings.keepMs === 0) return;
     const tab = new Tab({
       ref: { app: connection.app.id, tab: id },
-      socketId: connection.socketId,
+      connection,
       writtenPosition: (subscription) => hub.writtenPosition(subscription),
       clock,
+      onNewPlace: () => this.#saveSoon(connection),
     });
     connection.tab = tab;
     this.#open.set(connection, tab);
+    this.#byId.set(tabKey(tab.ref), [...this.#sameTab(tab), tab]);
     tab.ready = this.#inherit(connection, tab);
   }
 
@@ -72,12 +79,15 @@ export class Tabs {
     const tab = this.#open.get(connection);
     if (tab === undefined) return;
     await tab.ready;
-    if (this.#open.delete(connection))
-      await this.#records.park(
-        tab.ref,
-        tab.record(this.#deps.tabSettings.afterCut, true),
-        connection.socket.remoteAddress,
-      );
+    if (!this.#open.delete(connection)) return;
+    const others = this.#sameTab(tab);
+    if (others.length === 0) this.#byId.delete(tabKey(tab.ref));
+    else this.#byId.set(tabKey(tab.ref), others);
+    await this.#records.park(
+      tab.ref,
+      tab.record(this.#deps.tabSettings.afterCut, true),
+      connection.socket.remoteAddress,
+    );
   }
 
   /**
@@ -107,7 +117,8 @@ export class Tabs {
   }
 
   async #inherit(connection: Connection, tab: Tab): Promise<void> {
-    const inheritance = await this.#records.inherit(tab.ref);
+    const openHere = () => this.#sameTab(tab).map((each) => this.#record(each));
+    const inheritance = await this.#records.inherit(tab.ref, openHere);
     tab.inherit(inheritance);
     connection.earlierSocketIds = tab.earlierSocketIds;
     if (inheritance === undefined || inheritance.points.size === 0) return;
@@ -125,8 +136,30 @@ export class Tabs {
   async #save(tab: Tab): Promise<void> {
     tab.savedAtMs = this.#deps.clock();
     tab.isChanged = false;
-    const isSaved = await this.#records.save(tab.ref, tab.record(this.#deps.tabSettings.afterCut, false));
+    const isSaved = await this.#records.save(tab.ref, this.#record(tab));
     if (!isSaved) tab.isChanged = true;
+  }
+
+  /** Other open sockets of the same tab. */
+  #sameTab(tab: Tab): readonly Tab[] {
+    return (this.#byId.get(tabKey(tab.ref)) ?? []).filter((each) => each !== tab);
+  }
+
+  #record(tab: Tab): TabRecord {
+    return tab.record(this.#deps.tabSettings.afterCut, false);
+  }
+
+  #saveSoon(connection: Connection): void {
+    if (this.#onNewChannel.size === 0) setTimeout(() => this.#saveNew(), SAVE_NEW_MS).unref();
+    this.#onNewChannel.add(connection);
+  }
+
+  #saveNew(): void {
+    for (const connection of this.#onNewChannel) {
+      const tab = this.#open.get(connection);
+      if (tab?.isChanged === true && !connection.closing) void this.#save(tab);
+    }
+    this.#onNewChannel.clear();
   }
 }
 

@@ -1,20 +1,14 @@
 /** A node that stops behind the HAProxy of examples/deploy, with a real pusher-js and publishers on both kinds of connections. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { optionsFor, Pusher, subscribeTo } from '../../clients/stock-clients.ts';
-import { deployFile, withReplaced } from '../../deploy/places/files.ts';
 import { APP, APP_VARIABLES } from '../../support/app.ts';
-import { freePort } from '../../support/free-port.ts';
-import { program, withPrograms } from '../../support/programs.ts';
-import { runProxy } from '../../support/proxies.ts';
+import { DELAY_SECONDS, startHaproxy } from '../../support/cluster-haproxy.ts';
+import { withPrograms } from '../../support/programs.ts';
 import { startRedis } from '../../support/redis.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { publishSteadily } from '../../support/steady-publisher.ts';
 import { type Address, eventually } from '../../support/wire.ts';
-import { http } from '../../support/wire-http.ts';
 import { Tcp } from '../../support/wire-tcp.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -23,30 +17,6 @@ const LONG_MS = 60_000;
 /** Sockets of the node that stops, beside those of pusher-js. */
 const SOCKETS = 300;
 const CLIENTS = 40;
-/** The delay that the comment in haproxy.cfg gives. */
-const [, DELAY_SECONDS = ''] =
-  /WAVEHALL_DRAIN_DELAY_SECONDS=(\d+)/.exec(deployFile('haproxy/haproxy.cfg')) ?? [];
-
-/** Starts HAProxy with a line for each node. */
-async function startHaproxy(nodes: readonly TestServer[]): Promise<Address> {
-  const folder = mkdtempSync(join(tmpdir(), 'wavehall-drain-'));
-  const port = await freePort();
-  const printed = deployFile('haproxy/haproxy.cfg');
-  const [line = ''] = / *server one .*\n/.exec(printed) ?? [];
-  const lines = nodes.map(({ port: node }, at) =>
-    withReplaced(line, { ' one ': ` node${at} `, '127.0.0.1:8080': `127.0.0.1:${node}` }),
-  );
-  const file = join(folder, 'haproxy.cfg');
-  const binding = { 'bind :80\n': `bind 127.0.0.1:${port}\n` };
-  writeFileSync(file, withReplaced(printed, { ...binding, [line]: lines.join('') }));
-  const proxy = await runProxy(folder, program('haproxy'), ['-db', '-f', file], port);
-  onTestFinished(async () => {
-    await proxy.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return { host: '127.0.0.1', port };
-}
-
 async function startNodes(): Promise<[TestServer, TestServer]> {
   const redis = await startRedis();
   onTestFinished(() => redis.close());
@@ -98,12 +68,9 @@ async function openClient(address: Address) {
 withPrograms('a node behind HAProxy', ['haproxy'], () => {
   test('2.13 loses no publish and no client when it stops; each client of it is closed once', async () => {
     const [stopped, other] = await startNodes();
-    const haproxy = await startHaproxy([stopped, other]);
-    await eventually(
-      async () => (await http(haproxy, { method: 'GET', path: `/app/${APP.key}` })).status === 426,
-      'HAProxy has found the nodes',
-      LONG_MS,
-    );
+    const haproxy = await startHaproxy([stopped.port, other.port]);
+    onTestFinished(() => haproxy.close());
+    await Promise.all([haproxy.whenUp(0), haproxy.whenUp(1)]);
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => openClient(haproxy)));
     const sockets = await openSockets(stopped);
     const agent = new Agent({ keepAlive: true, maxSockets: 2 });

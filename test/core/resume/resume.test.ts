@@ -274,6 +274,76 @@ describe('a tab that comes back', () => {
     expect(numbersOf(await back())).toEqual(expect.arrayContaining([3, 4]));
   });
 
+  test('13.2 a connection that is found to be lost after its client came back has no positions', async () => {
+    const lost = await subscribed();
+    await publish(1);
+    site.clock.pass(1000);
+    const next = await subscribed();
+    await publish(2);
+    site.tabs.tick();
+    answer(next);
+    await closed(lost);
+    await publish(3);
+    site.clock.pass(1000);
+    site.tabs.tick();
+    answer(next);
+    await closed(next);
+    await publish(4);
+    expect(numbersOf(await back())).toEqual([4]);
+  });
+
+  test('13.2 a new socket continues where an open one is by its last receipt, stored or not', async () => {
+    const open = await subscribed();
+    await publish(1, 2);
+    site.tabs.tick();
+    answer(open);
+    await publish(3);
+    expect(numbersOf(await back())).toEqual([3]);
+  });
+
+  test('13.4 a new channel is stored soon, so that the node may fail', async () => {
+    await subscribed();
+    const stored = async () => (await site.stores.tabStore.read({ app: 'app-id', tab: TAB })).length;
+    await expect.poll(stored).toBe(1);
+  });
+
+  test('13.5 an event that the history has before this node receives it comes once', async () => {
+    const underway: (() => void)[] = [];
+    let isLate = false;
+    const late = (memory: Stores): Stores => ({
+      ...memory,
+      broker: withOverrides(memory.broker, {
+        start: (deliver) =>
+          memory.broker.start((...event) => {
+            if (isLate) underway.push(() => deliver(...event));
+            else deliver(...event);
+          }),
+      }),
+    });
+    site = openCore({ stores: late });
+    await subscribed();
+    const client = await subscribed('orders');
+    site.tabs.tick();
+    answer(client);
+    await closed(client);
+    isLate = true;
+    await publish(1, 2);
+    const again = await site.connect({ tab: TAB });
+    again.subscribe('orders');
+    await settled(8);
+    await publish(3);
+    underway.splice(0, 1).forEach((arrive) => arrive());
+    await settled();
+    expect(numbersOf(again.frames)).toEqual([1, 2]);
+    for (const arrive of underway.splice(0)) arrive();
+    await settled();
+    isLate = false;
+    await publish(4);
+    expect(numbersOf(again.frames)).toEqual([1, 2, 3, 4]);
+    await closed(again);
+    expect(site.logger.errors).toEqual([]);
+  });
+
   test('13.8 of many sockets with one id the records of 8 are kept', async () => {
     const clients = [];
     for (let at = 0; at < 9; at += 1) clients.push(await subscribed());

@@ -5,25 +5,31 @@ import type { ResumePoint, TabRecord } from '../../../core/ports/tab-store.ts';
 type StoredPoint = readonly [position: string, atMs: number, isFresh?: 1];
 
 /** Encodes what is kept of one socket; its id is the field of the hash. */
-export function encodeTabRecord({ earlierSocketIds, awaySinceMs, points }: TabRecord): string {
+export function encodeTabRecord(record: TabRecord): string {
+  const { earlierSocketIds, openedAtMs, heardAtMs, awaySinceMs, points } = record;
   const stored = [...points].map(([channel, { position, atMs, isFresh }]): [string, StoredPoint] => {
     const text = position === undefined ? '' : positionText(position);
     return [channel, isFresh ? [text, atMs, 1] : [text, atMs]];
   });
-  return JSON.stringify({ sockets: earlierSocketIds, away: awaySinceMs, points: stored });
+  return JSON.stringify({
+    ...{ sockets: earlierSocketIds, opened: openedAtMs, heard: heardAtMs, away: awaySinceMs, points: stored },
+  });
 }
 
 /** Decodes strictly: `undefined` for anything that a node does not write. */
 export function decodeTabRecord(socketId: string, text: string): TabRecord | undefined {
-  const { sockets, away, points } = parseJsonObject(text) ?? {};
+  const { sockets, opened, heard, away, points } = parseJsonObject(text) ?? {};
   const stored = Array.isArray(points) ? points.map(pointIn) : [undefined];
   const isValid =
     isSocketId(socketId) &&
     Array.isArray(sockets) &&
     sockets.every(isId) &&
+    isTime(opened) &&
+    isTime(heard) &&
     (away === undefined || isTime(away));
   if (!isValid || !stored.every((each) => each !== undefined)) return undefined;
-  return { socketId, earlierSocketIds: sockets, awaySinceMs: away, points: new Map(stored) };
+  const times = { openedAtMs: opened, heardAtMs: heard, awaySinceMs: away };
+  return { socketId, earlierSocketIds: sockets, ...times, points: new Map(stored) };
 }
 
 const isId = (value: unknown): value is string => typeof value === 'string' && isSocketId(value);

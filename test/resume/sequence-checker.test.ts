@@ -1,0 +1,93 @@
+/** The checker of resumed sequences finds each kind of violation, and none where the promise is kept (SPEC 13). */
+import { describe, expect, test } from 'vitest';
+import { noCounts, type Promised, SequenceChecker, type SequenceCounts } from './sequence-checker.ts';
+
+/** Ten events were published; the fourth may have been refused. */
+const published = { isUncertain: (_: string, number: number) => number === 4, last: () => 10 };
+
+/** A step of a client: a number that arrives, an end of its connection, or a gap that it is told. */
+type Step = number | 'cut' | 'unseen' | 'tooLong' | { readonly gap?: number };
+
+function countsOf(promised: Promised, steps: readonly Step[]): Partial<SequenceCounts> {
+  const checker = new SequenceChecker({ promised, channel: 'news', published });
+  let nowMs = 0;
+  checker.subscribed();
+  for (const step of steps) {
+    nowMs += 100;
+    if (typeof step === 'number') checker.received(step, nowMs);
+    else if (typeof step === 'object') checker.told(step.gap);
+    else {
+      checker.cut(nowMs, step !== 'unseen');
+      checker.subscribed();
+      if (step === 'tooLong') checker.wasAwayTooLong();
+    }
+  }
+  const none = noCounts();
+  const all = Object.entries(checker.finish()) as [keyof SequenceCounts, number][];
+  return Object.fromEntries(all.filter(([key, count]) => key !== 'received' && count !== none[key]));
+}
+
+const upTo = (last: number, from = 1): number[] =>
+  Array.from({ length: last - from + 1 }, (_, at) => from + at);
+
+describe('an exact client', () => {
+  const kept: readonly [string, readonly Step[], Partial<SequenceCounts>][] = [
+    ['the sequence over several connections', [...upTo(3), 'cut', ...upTo(7, 4), 'cut', ...upTo(10, 8)], {}],
+    ['without an event that may have been refused', [1, 2, 3, ...upTo(10, 5)], {}],
+    ['with such an event late', [1, 2, 3, 5, 4, ...upTo(10, 6)], {}],
+    ['a gap that is told', [1, 2, 3, 'cut', { gap: 3 }, ...upTo(10, 8)], { gaps: 1, missing: 4 }],
+    ['a gap that is told where nothing is missing', [1, 2, 3, 'cut', {}, ...upTo(10, 4)], { gaps: 1 }],
+  ];
+  test.each(kept)('13.7 %s is no violation', (_, steps, counts) => {
+    expect(countsOf('exact', steps)).toEqual(counts);
+  });
+
+  const broken: readonly [string, readonly Step[], Partial<SequenceCounts>][] = [
+    ['an event that is dropped', [1, 2, 3, 5, 7, ...upTo(10, 8)], { lost: 1, holes: 1 }],
+    ['events that are dropped at a return', [1, 2, 3, 'cut', 7, 8, 9, 10], { lost: 2, holes: 1 }],
+    ['the last events', upTo(7), { lost: 3, holes: 1 }],
+    ['an event that comes twice', [1, 2, 3, 3, ...upTo(10, 4)], { doubled: 1 }],
+    ['an event that comes again after a return', [1, 2, 3, 'cut', 3, ...upTo(10, 4)], { doubled: 1 }],
+    ['an event that comes late', [1, 3, 2, ...upTo(10, 4)], { reordered: 1 }],
+    [
+      'a hole after a told gap',
+      [1, 'cut', { gap: 1 }, 3, 7, 8, 9, 10],
+      { lost: 2, holes: 1, gaps: 1, missing: 1 },
+    ],
+    [
+      'a gap with a wrong number',
+      [1, 'cut', { gap: 2 }, ...upTo(10, 3)],
+      { gaps: 1, missing: 1, wrongGaps: 1 },
+    ],
+  ];
+  test.each(broken)('13.7 %s is found', (_, steps, counts) => {
+    expect(countsOf('exact', steps)).toEqual(counts);
+  });
+});
+
+describe('a tab', () => {
+  const again = [...upTo(6), 'cut', ...upTo(10, 5)] as const;
+  test('13.3 events that come again after a return are counted with their age at the cut', () => {
+    expect(countsOf('tab', again)).toEqual({ repeated: 2, repeatedAgeMs: 200 });
+    const unseen = again.map((step) => (step === 'cut' ? 'unseen' : step));
+    expect(countsOf('tab', unseen)).toEqual({ repeated: 2, repeatedUnseenAgeMs: 200 });
+  });
+
+  const broken: readonly [string, readonly Step[], Partial<SequenceCounts>][] = [
+    ['an event that is dropped at a return', [1, 2, 3, 'cut', 6, ...upTo(10, 7)], { lost: 1, holes: 1 }],
+    [
+      'an event that comes twice on one connection',
+      [1, 2, 3, 3, ...upTo(10, 4)],
+      { doubled: 1, repeated: 1 },
+    ],
+    ['an event that comes late', [1, 3, 2, ...upTo(10, 4)], { reordered: 1, repeated: 1 }],
+  ];
+  test.each(broken)('13.5 %s is found', (_, steps, counts) => {
+    expect(countsOf('tab', steps)).toMatchObject(counts);
+  });
+
+  test('13.6 what it misses after it was away for too long is counted apart', () => {
+    expect(countsOf('tab', [1, 'tooLong', ...upTo(10, 8)])).toEqual({ missing: 6, untold: 1 });
+    expect(countsOf('tab', [1, 'tooLong', 8, 10])).toEqual({ missing: 6, untold: 1, lost: 1, holes: 1 });
+  });
+});

@@ -2,7 +2,7 @@
 export const BACKLOG_EVENTS = 1000;
 export const BACKLOG_BYTES = 4 * 1024 * 1024;
 
-/** What waits for the sockets of a channel. */
+/** Events of a channel that wait for its sockets. */
 interface Backlog {
   readonly pending: readonly unknown[];
   readonly pendingBytes: number;

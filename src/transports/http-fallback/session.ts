@@ -1,4 +1,4 @@
-import { errors, framing } from '#protocol';
+import { decode, errors, framing, ProtocolError } from '#protocol';
 import type { StopReason } from '../../core/client/reading.ts';
 import type { FrameEncoder, Session, Socket } from '../../core/ports/transport.ts';
 import type { Peer } from '../peer.ts';
@@ -44,7 +44,7 @@ export class FallbackSession implements Socket {
   /** Names the session on all nodes; not logged. */
   readonly id: string;
   readonly #context: SessionContext;
-  readonly #outgoing = new Outgoing();
+  readonly #outgoing = new Outgoing((receipt) => this.#session?.alive(receipt));
   readonly #inbox: Inbox;
   #session: Session | undefined;
   /** Reasons for which reading is stopped, as bits. */
@@ -124,8 +124,11 @@ export class FallbackSession implements Socket {
     if (session !== undefined) setImmediate(() => session.closed(LOST));
   }
 
-  ping(): void {
-    if (!this.isEnded) this.#outgoing.ping();
+  /** SPEC 10.5, 13.3. */
+  ping(receipt?: number): void {
+    if (this.isEnded) return;
+    if (receipt === undefined) this.#outgoing.ping();
+    else this.#outgoing.askForReceipt(receipt);
   }
 
   get readingStopped(): boolean {
@@ -159,6 +162,7 @@ export class FallbackSession implements Socket {
   receive(messages: readonly Buffer[]): void {
     if (this.isEnded) return;
     if (messages.length === 0) return this.#session?.alive();
+    if (this.#outgoing.isPinged && messages.some(isPong)) this.#outgoing.ponged();
     if (this.#inbox.add(messages)) return;
     this.#context.overflowed(this, 'messages');
     this.close(errors.rateLimitTerminated.code, errors.rateLimitTerminated.message);
@@ -189,5 +193,14 @@ export class FallbackSession implements Socket {
     this.#stopReasons = 0;
     this.#inbox.clear();
     this.#context.ended(this, lines);
+  }
+}
+
+function isPong(message: Buffer): boolean {
+  try {
+    return decode(message.toString()).kind === 'pong';
+  } catch (error) {
+    if (error instanceof ProtocolError) return false;
+    throw error;
   }
 }

@@ -70,6 +70,8 @@ export class FakeSocket implements Socket {
   secure = false;
   bufferedBytes = 0;
   flushedBytes = 0;
+  /** It has nothing on which its client receives, as a session over HTTP between two requests. */
+  isAway = false;
   /** Part of `bufferedBytes`. */
   largestFrameBytes = 0;
   #waiting: (() => void)[] = [];

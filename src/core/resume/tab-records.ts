@@ -53,12 +53,25 @@ export class TabRecords {
     return this.#dropped.total;
   }
 
-  /** Reads what a new socket of the tab takes over; `undefined`: the store is away. */
-  async inherit(ref: TabRef): Promise<Inheritance | undefined> {
+  /**
+   * Reads what a new socket of the tab takes over; `undefined`: the store is away. `ifAway`: record of an open socket of this
+   * node whose client is away, in place of the stored one.
+   */
+  async inherit(
+    ref: TabRef,
+    ifAway: (socketId: string) => TabRecord | undefined,
+  ): Promise<Inheritance | undefined> {
     const { tabStore, clock } = this.#deps;
-    const records = await askPatiently(() => tabStore.read(ref), clock);
+    const stored = await askPatiently(() => tabStore.read(ref), clock);
+    const records = stored?.map((record) => ifAway(record.socketId) ?? record);
     const unsaved = this.#unsaved.get(tabKey(ref)) ?? [];
     return records && inherit([...records, ...unsaved.map(({ record }) => record)]);
+  }
+
+  /** True when the record of a socket is gone, because another socket of the tab continues it. */
+  async isTakenOver(ref: TabRef, socketId: string): Promise<boolean> {
+    const records = await ifUnavailable(this.#deps.tabStore.read(ref), () => undefined);
+    return records !== undefined && !records.some((record) => record.socketId === socketId);
   }
 
   /** Replaces the records that a new socket of the tab has taken over. */

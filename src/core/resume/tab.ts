@@ -37,6 +37,10 @@ export class Tab implements ClientTab {
   /** True when the stored record is older than what is known here. */
   isChanged = false;
   savedAtMs = 0;
+  /** Its client has nothing on which it could receive, so that it may have gone without a close. */
+  isAway = false;
+  /** The stored record says that it is away: a new socket of the tab takes it over, as that of a closed one. */
+  isSavedAsAway = false;
   readonly #writtenPosition: (subscription: Subscription) => Position | undefined;
   readonly #clock: () => number;
   /** Channels of earlier sockets that this one has not subscribed to yet. */

@@ -1,7 +1,7 @@
 import type { Position } from '#protocol';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { Logger } from '../ports/logger.ts';
-import type { TabStore } from '../ports/tab-store.ts';
+import type { TabRecord, TabStore } from '../ports/tab-store.ts';
 import { within } from '../util/time.ts';
 import type { AwayLimits } from './away-budget.ts';
 import { Tab } from './tab.ts';
@@ -23,7 +23,10 @@ export interface TabSettings extends AwayLimits {
 
 export interface TabsDeps {
   readonly tabStore: TabStore;
-  readonly hub: { writtenPosition(subscription: Subscription): Position | undefined };
+  readonly hub: {
+    writtenPosition(subscription: Subscription): Position | undefined;
+    connection(app: string, socketId: string): Connection | undefined;
+  };
   readonly clock: () => number;
   readonly logger: Logger;
   readonly tabSettings: TabSettings;
@@ -72,12 +75,13 @@ export class Tabs {
     const tab = this.#open.get(connection);
     if (tab === undefined) return;
     await tab.ready;
-    if (this.#open.delete(connection))
-      await this.#records.park(
-        tab.ref,
-        tab.record(this.#deps.tabSettings.afterCut, true),
-        connection.socket.remoteAddress,
-      );
+    if (!this.#open.delete(connection)) return;
+    if (tab.isSavedAsAway && (await this.#records.isTakenOver(tab.ref, tab.socketId))) return;
+    await this.#records.park(
+      tab.ref,
+      tab.record(this.#deps.tabSettings.afterCut, true),
+      connection.socket.remoteAddress,
+    );
   }
 
   /**
@@ -100,14 +104,36 @@ export class Tabs {
     for (const [connection, tab] of this.#open) {
       if (connection.closing) continue;
       askForReceipt(connection, tab);
+      this.#noteAway(connection, tab);
       if (saves >= SAVES_PER_TICK || !this.#isDue(tab, now)) continue;
       saves += 1;
       void this.#save(tab);
     }
   }
 
+  /** SPEC 13.4: a client without a request may be back at any moment, with this socket or with a new one. */
+  #noteAway({ socket }: Connection, tab: Tab): void {
+    const isAway = socket.isAway === true;
+    if (isAway === tab.isAway) return;
+    tab.isAway = isAway;
+    tab.isChanged = true;
+    tab.savedAtMs = 0;
+  }
+
+  /** Record of an open socket of this node whose client is away: as of a closed one, which is noted. */
+  #recordIfAway(app: string, socketId: string): TabRecord | undefined {
+    const connection = this.#deps.hub.connection(app, socketId);
+    const tab = connection && this.#open.get(connection);
+    if (connection?.socket.isAway !== true || tab === undefined) return undefined;
+    tab.isAway = tab.isSavedAsAway = true;
+    tab.isChanged = false;
+    return tab.record(this.#deps.tabSettings.afterCut, true);
+  }
+
   async #inherit(connection: Connection, tab: Tab): Promise<void> {
-    const inheritance = await this.#records.inherit(tab.ref);
+    const inheritance = await this.#records.inherit(tab.ref, (socketId) =>
+      this.#recordIfAway(tab.ref.app, socketId),
+    );
     tab.inherit(inheritance);
     connection.earlierSocketIds = tab.earlierSocketIds;
     if (inheritance === undefined || inheritance.points.size === 0) return;
@@ -118,6 +144,7 @@ export class Tabs {
 
   /** True when the stored record is old: positions changed since, or it would expire. */
   #isDue(tab: Tab, now: number): boolean {
+    if (tab.isAway && !tab.isChanged) return false;
     const ageMs = now - tab.savedAtMs;
     return tab.hasPoints && ageMs >= (tab.isChanged ? SAVE_EVERY_MS : this.#deps.tabSettings.keepMs / 3);
   }
@@ -125,8 +152,10 @@ export class Tabs {
   async #save(tab: Tab): Promise<void> {
     tab.savedAtMs = this.#deps.clock();
     tab.isChanged = false;
-    const isSaved = await this.#records.save(tab.ref, tab.record(this.#deps.tabSettings.afterCut, false));
+    const { isAway } = tab;
+    const isSaved = await this.#records.save(tab.ref, tab.record(this.#deps.tabSettings.afterCut, isAway));
     if (!isSaved) tab.isChanged = true;
+    else tab.isSavedAsAway = isAway;
   }
 }
 

@@ -1,7 +1,8 @@
-import { decode, errors, framing, ProtocolError } from '#protocol';
+import { errors, framing } from '#protocol';
 import type { StopReason } from '../../core/client/reading.ts';
 import type { FrameEncoder, Session, Socket } from '../../core/ports/transport.ts';
 import type { Peer } from '../peer.ts';
+import { isPong } from '../pong.ts';
 import type { TimeSlice } from '../time-slice.ts';
 import { Inbox, type InboxLimits } from './inbox.ts';
 import { lineEncoder } from './line-encoder.ts';
@@ -193,14 +194,5 @@ export class FallbackSession implements Socket {
     this.#stopReasons = 0;
     this.#inbox.clear();
     this.#context.ended(this, lines);
-  }
-}
-
-function isPong(message: Buffer): boolean {
-  try {
-    return decode(message.toString()).kind === 'pong';
-  } catch (error) {
-    if (error instanceof ProtocolError) return false;
-    throw error;
   }
 }

@@ -1,9 +1,11 @@
 import { StaticApps } from '../apps/static.ts';
+import { drainTimes } from '../config/clients/drain.ts';
 import type { Config } from '../config/index.ts';
 import { FanOut } from '../core/channels/fan-out.ts';
 import { Hub } from '../core/channels/hub.ts';
 import { SubscriptionCounter } from '../core/channels/subscription-counter.ts';
 import { CoreGateway } from '../core/client/gateway.ts';
+import { Departures } from '../core/drain/departures.ts';
 import { Liveness, type LivenessLimits } from '../core/client/liveness.ts';
 import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
@@ -29,7 +31,12 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger) {
   const heap = new HeapGuard(config.maxHeapPercent, logger);
   const shared = { stores, logger, clock, refusals, traffic };
   const channels = assembleChannels(config, shared);
-  const { liveness, tabs, ...clients } = assembleClients(config, { ...shared, ...channels });
+  const departures = new Departures({
+    hub: channels.hub,
+    logger,
+    returnMs: drainTimes(config).returnMs,
+  });
+  const { liveness, tabs, ...clients } = assembleClients(config, { ...shared, ...channels, departures });
   const { apps, hub, users, subscriptionCounter } = channels;
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
@@ -43,6 +50,7 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger) {
   return {
     ...clients,
     tabs,
+    departures,
     apps,
     hub,
     users,
@@ -75,7 +83,10 @@ function assembleChannels(config: Config, { stores, logger, clock, refusals, tra
 
 function assembleClients(
   config: Config,
-  { stores, ...parts }: SharedParts & ReturnType<typeof assembleChannels>,
+  {
+    stores,
+    ...parts
+  }: SharedParts & ReturnType<typeof assembleChannels> & { readonly departures: Departures },
 ) {
   const liveness = new Liveness({ ...parts, limits: livenessLimits(config) });
   const limits = {

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Socket as NetSocket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { WebSocket } from 'ws';
-import { errors } from '#protocol';
+import { encode, errors } from '#protocol';
 import type { FrameEncoder, Session, Socket } from '../core/ports/transport.ts';
 import type { StopReason } from '../core/client/reading.ts';
 import { unmappedAddress } from '../core/util/ip-address.ts';
@@ -12,6 +12,7 @@ import { webSocketEncoder } from './frame-encoder.ts';
 import { LargestFrame } from './largest-frame.ts';
 import type { LingeringSockets } from './lingering-sockets.ts';
 import { isSecure, type Peer } from './peer.ts';
+import { isPong } from './pong.ts';
 import type { TimeSlice } from './time-slice.ts';
 
 /** Reported for a close frame without a code (RFC 6455, 7.1.5). */
@@ -20,6 +21,7 @@ const NO_CODE = 1005;
 const LARGE_FRAME_BYTES = 4 * 1024;
 const TERMINATED = new Error('The server terminated the socket');
 const EMPTY = Buffer.alloc(0);
+const PING = webSocketEncoder.encode(encode.ping());
 
 /** Parts of the transport that all of its sockets share. */
 export interface SocketContext {
@@ -45,6 +47,8 @@ export class ServerWebSocket extends WebSocket implements Socket {
   #closeCode = NO_CODE;
   /** Payload of the newest ping that waits for its pong. */
   #pendingPing: Buffer | undefined;
+  /** Receipt that the client's next `pusher:pong` confirms. */
+  #receipt: number | undefined;
 
   /** `peer`: the client that a trusted proxy named. */
   attach(network: NetSocket, peer: Peer | undefined, context: SocketContext): void {
@@ -132,13 +136,13 @@ export class ServerWebSocket extends WebSocket implements Socket {
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     switch (event) {
       case 'message':
-        this.#session?.received(args[1] === true && !isUtf8(args[0] as Buffer) ? EMPTY : (args[0] as Buffer));
+        this.#received(args[1] === true && !isUtf8(args[0] as Buffer) ? EMPTY : (args[0] as Buffer));
         this.#context.timeSlice.afterMessage(this);
         break;
       case 'ping':
       case 'pong':
         if (event === 'ping') this.#answerPing(args[0] as Buffer);
-        this.#session?.alive(event === 'pong' ? receiptIn(args[0] as Buffer) : undefined);
+        this.#session?.alive();
         this.#context.timeSlice.afterMessage(this);
         break;
       case 'close':
@@ -153,9 +157,20 @@ export class ServerWebSocket extends WebSocket implements Socket {
     return true;
   }
 
-  /** A ping without a receipt has no payload. */
+  /** A receipt needs an answer of the page: a browser answers control pings itself, for pages that take nothing any more too. */
   override ping(receipt?: number): void {
-    super.ping(receipt === undefined ? undefined : String(receipt));
+    if (receipt === undefined) return super.ping();
+    this.#receipt = receipt;
+    this.write(PING);
+  }
+
+  #received(message: Buffer): void {
+    const receipt = this.#receipt;
+    if (receipt !== undefined && isPong(message)) {
+      this.#receipt = undefined;
+      this.#session?.alive(receipt);
+    }
+    this.#session?.received(message);
   }
 
   /** Answers at once, or, once everything before is flushed, the newest ping alone: pongs do not pile up (SPEC 2.9). */
@@ -191,7 +206,3 @@ export class ServerWebSocket extends WebSocket implements Socket {
     this.#session?.closed(code);
   }
 }
-
-/** Number that a pong repeats (SPEC 13.3). */
-const receiptIn = (payload: Buffer): number | undefined =>
-  payload.length > 0 && payload.length <= 15 ? Number(payload.toString('latin1')) : undefined;

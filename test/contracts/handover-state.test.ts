@@ -117,6 +117,8 @@ describe('clients', () => {
     socketId: '1.1',
     earlierSocketIds: ['0.1'],
     awaySinceMs: undefined,
+    openedAtMs: 1,
+    heardAtMs: 2,
     points: new Map([
       ['orders', { position: { epoch: 'e', generation: '0', offset: 7 }, atMs: 1, isFresh: false }],
     ]),

@@ -9,6 +9,7 @@ import { SubscriptionCounter } from '../../src/core/channels/subscription-counte
 import type { App, AppLimits } from '../../src/core/app.ts';
 import { FanOut } from '../../src/core/channels/fan-out.ts';
 import { CoreGateway } from '../../src/core/client/gateway.ts';
+import { Departures } from '../../src/core/drain/departures.ts';
 import { Hub } from '../../src/core/channels/hub.ts';
 import { Liveness, type LivenessLimits } from '../../src/core/client/liveness.ts';
 import { Outbound, type OutboundLimits } from '../../src/core/client/outbound.ts';
@@ -69,6 +70,8 @@ export class FakeSocket implements Socket {
   secure = false;
   bufferedBytes = 0;
   flushedBytes = 0;
+  /** It has nothing on which its client receives, as a session over HTTP between two requests. */
+  isAway = false;
   /** Part of `bufferedBytes`. */
   largestFrameBytes = 0;
   #waiting: (() => void)[] = [];
@@ -213,6 +216,8 @@ export interface TestCoreOptions {
   readonly errorDataAsString?: boolean;
   readonly tabs?: Partial<TabSettings>;
   readonly isHistoryPartial?: boolean;
+  /** SPEC 2.13: time in which members may come back. */
+  readonly returnMs?: number;
 }
 
 export interface ConnectOptions extends Partial<Handshake> {
@@ -252,8 +257,10 @@ export function openCore(options: TestCoreOptions = {}) {
     tabSettings: { keepMs: 120_000, afterCut: 'receipt', bytes: 0, tabsPerAddress: 0, ...options.tabs },
     isHistoryPartial: options.isHistoryPartial ?? false,
   });
+  const departures = new Departures({ hub, logger, returnMs: options.returnMs ?? 3000 });
   const gateway = new CoreGateway({
     ...stores,
+    departures,
     resume,
     outbound,
     refusals,
@@ -305,6 +312,7 @@ export function openCore(options: TestCoreOptions = {}) {
     liveness,
     gateway,
     tabs: resume.tabs,
+    departures,
     refused,
     refusalLog,
     open,

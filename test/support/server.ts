@@ -46,10 +46,10 @@ export async function startServer(
       const port = /"webSocket":"wss?:\/\/[^"]+?:(\d+)\//.exec(output)?.[1];
       return port === undefined ? undefined : Number(port);
     },
-    // The second signal ends the drain.
+    // The second signal ends the drain; two at the same time would be one.
     stop(kill) {
       kill('SIGTERM');
-      kill('SIGTERM');
+      setTimeout(() => kill('SIGTERM'), 100).unref();
     },
   });
 }

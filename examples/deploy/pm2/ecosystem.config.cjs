@@ -13,7 +13,7 @@ module.exports = {
       min_uptime: 1000,
       exp_backoff_restart_delay: 100,
       // Milliseconds. Longer than WAVEHALL_DRAIN_DELAY_SECONDS (0) and WAVEHALL_DRAIN_MAX_SECONDS (15) together; pm2's own 1.6 s would cut this off.
-      kill_timeout: 20000,
+      kill_timeout: 25000,
       // pm2 sends SIGINT, which drains as SIGTERM does. Only the process that was started gets it.
       treekill: false,
       watch: false,

@@ -23,6 +23,12 @@ export const DRAIN_SETTINGS = {
     15,
     'Seconds that this may take while other nodes are behind; not more than WAVEHALL_DRAIN_SECONDS: it is never slowed.',
   ),
+  drainPresenceSeconds: setting(
+    'WAVEHALL_DRAIN_PRESENCE_SECONDS',
+    integer(0, MOST_SECONDS),
+    3,
+    'Seconds that the members of presence channels have to be back on another node when a shutdown closed their connection: then nobody sees them leave. 0: they leave at once.',
+  ),
   drainRefusal: setting(
     'WAVEHALL_DRAIN_REFUSAL',
     oneOf('4100', '503'),
@@ -36,14 +42,18 @@ export interface DrainTimes {
   readonly delayMs: number;
   readonly drainMs: number;
   readonly mostMs: number;
+  /** Time that a member has to be back. */
+  readonly returnMs: number;
 }
 
 export const drainTimes = (config: {
   readonly drainDelaySeconds: number;
   readonly drainSeconds: number;
   readonly drainMaxSeconds: number;
+  readonly drainPresenceSeconds: number;
 }): DrainTimes => ({
   delayMs: config.drainDelaySeconds * 1000,
   drainMs: config.drainSeconds * 1000,
   mostMs: Math.max(config.drainSeconds, config.drainMaxSeconds) * 1000,
+  returnMs: config.drainPresenceSeconds * 1000,
 });

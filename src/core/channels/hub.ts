@@ -1,16 +1,14 @@
 import type { Member, Position } from '#protocol';
 import { type Connection, Subscription } from '../client/connection.ts';
 import { LocalChannel } from './local-channel.ts';
+import { isPendingDelivery, type PendingDelivery } from './pending-delivery.ts';
+import { caughtUp, hasBacklog } from './backlog.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { DeliverySample } from '../traffic/delivery-latency.ts';
 import type { LiveFeed } from '../live/feed.ts';
 import type { Traffic } from '../traffic/traffic.ts';
-
-/** Limits of what waits for one channel's sockets: beyond, publishers get 503 and client events wait. */
-export const BACKLOG_EVENTS = 1000;
-export const BACKLOG_BYTES = 4 * 1024 * 1024;
 
 /** Brings the events of a channel to its sockets. */
 interface ChannelFanOut {
@@ -23,16 +21,6 @@ interface AppScope {
   readonly connections: Map<string, Connection>;
   readonly channels: Map<string, LocalChannel>;
 }
-
-/** Events up to this number are on their way to a subscriber. */
-export interface PendingDelivery {
-  readonly subscription: Subscription;
-  readonly upTo: number;
-}
-
-/** False once they are sent, or the subscriber has left. */
-export const isPendingDelivery = ({ subscription, upTo }: PendingDelivery): boolean =>
-  subscription.index !== -1 && subscription.upTo < upTo;
 
 interface HubDeps {
   readonly broker: Broker;
@@ -116,7 +104,7 @@ export class Hub {
     const channel = this.#channel({ app: connection.app.id, channel: name });
     return this.#underMutex(channel, async () => {
       if (check !== undefined) await check();
-      if (channel.subscribers === 0) await this.#begin(channel);
+      if (channel.occupants === 0) await this.#begin(channel);
       const subscription = new Subscription(connection, channel.ref, member);
       connection.subscriptions.push(subscription);
       connection.subscriptionBytes += Buffer.byteLength(name);
@@ -142,7 +130,7 @@ export class Hub {
     return this.#underMutex(channel, async () => {
       await check();
       const { member: before, connection, ref } = subscription;
-      const { subscribers: subscriptions } = channel;
+      const { occupants: subscriptions } = channel;
       if (channel.userJoined(member)) {
         try {
           await this.#membership.join(ref, { subscriptions, member, socketId: connection.socketId });
@@ -170,6 +158,28 @@ export class Hub {
     return this.#underMutex(channel, () => this.#exit(channel, subscription));
   }
 
+  /**
+   * SPEC 2.13: as `leave`, but in the membership that all nodes share it stays until `depart`. False: it had left, so that there
+   * is nothing to depart.
+   */
+  leaveForNow(subscription: Subscription): Promise<boolean> {
+    const channel = this.#channel(subscription.ref);
+    return this.#underMutex(channel, () => {
+      const isOnIt = this.#drop(channel, subscription);
+      if (isOnIt) channel.departing += 1;
+      return Promise.resolve(isOnIt);
+    });
+  }
+
+  /** Once for each `leaveForNow` that was true. */
+  depart({ ref, member }: Subscription): Promise<void> {
+    const channel = this.#channel(ref);
+    return this.#underMutex(channel, () => {
+      channel.departing -= 1;
+      return this.#reportExit(channel, member);
+    });
+  }
+
   // --- events ----------------------------------------------------------------------------------
 
   /** Passes an event, from this node or another, on to the channel's subscribers here. Never throws. */
@@ -195,8 +205,7 @@ export class Hub {
   /** Resolves when the channel is not behind any more; all callers share one promise. `undefined`: it is not behind. */
   caughtUp(ref: ChannelRef): Promise<void> | undefined {
     const channel = this.#known(ref);
-    if (channel === undefined || !hasBacklog(channel)) return undefined;
-    return (channel.caughtUp ??= whenCaughtUp(channel));
+    return channel && caughtUp(channel);
   }
 
   /** The events of this client's channels that are not sent to it yet, as one entry for each channel. */
@@ -218,11 +227,8 @@ export class Hub {
 
   /** True on a presence channel with so many members here. */
   isAmongMembers({ subscriptions }: Connection, members: number): boolean {
-    return subscriptions.some(({ ref, member }) => {
-      if (member === undefined) return false;
-      const users = this.#known(ref)?.users;
-      return users !== undefined && users.size >= members;
-    });
+    const usersOn = (ref: ChannelRef): number => this.#known(ref)?.users?.size ?? 0;
+    return subscriptions.some(({ ref, member }) => member !== undefined && usersOn(ref) >= members);
   }
 
   // --- internal --------------------------------------------------------------------------------
@@ -240,15 +246,24 @@ export class Hub {
   }
 
   async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {
-    const { connection, member } = subscription;
+    if (this.#drop(channel, subscription)) await this.#reportExit(channel, subscription.member);
+  }
+
+  /** False when it is not on the channel. */
+  #drop(channel: LocalChannel, subscription: Subscription): boolean {
+    const { connection } = subscription;
     const at = connection.subscriptions.indexOf(subscription);
-    if (at === -1) return;
+    if (at === -1) return false;
     if (this.live.isWatched && subscription.index !== -1) this.live.unsubscribed(subscription);
     connection.subscriptions.splice(at, 1);
     connection.subscriptionBytes -= Buffer.byteLength(subscription.ref.channel);
     channel.drop(subscription);
+    return true;
+  }
+
+  async #reportExit(channel: LocalChannel, member: Member | undefined): Promise<void> {
     const userLeft = member !== undefined && channel.userLeft(member);
-    if (channel.subscribers === 0) await this.#broker.unsubscribe(channel.ref);
+    if (channel.occupants === 0) await this.#broker.unsubscribe(channel.ref);
     const left = this.#reportLeave(channel, userLeft ? member : undefined);
     if (left !== undefined) await left;
   }
@@ -259,7 +274,7 @@ export class Hub {
     member: Member | undefined,
     socketId: string,
   ): Promise<void> | undefined {
-    const { ref, subscribers: subscriptions } = channel;
+    const { ref, occupants: subscriptions } = channel;
     if (subscriptions === 1 || member !== undefined) {
       return this.#membership.join(ref, { subscriptions, member, socketId });
     }
@@ -268,7 +283,7 @@ export class Hub {
   }
 
   #reportLeave(channel: LocalChannel, member: Member | undefined): Promise<void> | undefined {
-    const { ref, subscribers: subscriptions } = channel;
+    const { ref, occupants: subscriptions } = channel;
     if (subscriptions === 0 || member !== undefined)
       return this.#membership.leave(ref, { subscriptions, member });
     this.#membership.count(ref, subscriptions);
@@ -305,7 +320,7 @@ export class Hub {
   }
 
   #forgetUnused(channel: LocalChannel): void {
-    if (channel.subscribers > 0 || channel.callsInside > 0) return;
+    if (channel.occupants > 0 || channel.callsInside > 0) return;
     this.#scopes.get(channel.ref.app)?.channels.delete(channel.ref.channel);
     this.#forgetEmpty(channel.ref.app);
   }
@@ -314,13 +329,4 @@ export class Hub {
     const scope = this.#scopes.get(app);
     if (scope?.connections.size === 0 && scope.channels.size === 0) this.#scopes.delete(app);
   }
-}
-
-const hasBacklog = ({ pending, pendingBytes }: LocalChannel): boolean =>
-  pending.length >= BACKLOG_EVENTS || pendingBytes >= BACKLOG_BYTES;
-
-/** Fan-outs advance with each turn of the event loop. */
-async function whenCaughtUp(channel: LocalChannel): Promise<void> {
-  while (hasBacklog(channel)) await new Promise((resolve) => setImmediate(resolve));
-  channel.caughtUp = undefined;
 }

@@ -32,7 +32,9 @@ export class LocalChannel {
   readonly waiting: Subscription[] = [];
   /** Those of `waiting` that wait until this node has received what they were sent. */
   ahead: readonly AheadOfNode[] | undefined;
-  /** Sockets per user, on presence channels. */
+  /** Closed sockets that the membership of all nodes still contains (SPEC 2.13). */
+  departing = 0;
+  /** Sockets per user, on presence channels; departing ones count. */
   users: Map<string, number> | undefined;
   /** Number of the newest event that this node received for the channel. It differs between nodes and is never sent (see offset). */
   localSequence = 0;
@@ -66,6 +68,11 @@ export class LocalChannel {
 
   get subscribers(): number {
     return this.live.length + this.waiting.length;
+  }
+
+  /** Sockets of this node that the membership of all nodes contains. */
+  get occupants(): number {
+    return this.subscribers + this.departing;
   }
 
   /** Adds a subscriber; its events are kept until `release`. */

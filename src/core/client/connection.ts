@@ -1,4 +1,4 @@
-import { encode, type Member, type ProtocolError, type SignedInUser } from '#protocol';
+import { encode, errors, type Member, type ProtocolError, type SignedInUser } from '#protocol';
 import type { App } from '../app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
@@ -125,6 +125,11 @@ export class Connection {
     this.openedAtMs = nowMs;
     this.seenAtMs = nowMs;
     this.#outbound = outbound;
+  }
+
+  /** True once the drain of a server that stops has closed it (SPEC 2.13). */
+  get isDrained(): boolean {
+    return this.closeMessage === errors.closing.message;
   }
 
   subscription(channel: string): Subscription | undefined {

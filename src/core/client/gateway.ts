@@ -3,7 +3,7 @@ import { Admission, type AdmissionDeps } from './admission.ts';
 import { MessageHandler, type MessageHandlerDeps } from './message-handler.ts';
 import { ClientSession, type SessionDeps } from './session.ts';
 
-type GatewayDeps = Omit<AdmissionDeps, 'tabs'> & MessageHandlerDeps;
+type GatewayDeps = Omit<AdmissionDeps, 'tabs'> & MessageHandlerDeps & Pick<SessionDeps, 'departures'>;
 
 /** The only entry into the core: opens a session for each socket. */
 export class CoreGateway implements transport.Gateway {

@@ -1,6 +1,7 @@
 import { errors } from '#protocol';
 import type { Hub } from '../channels/hub.ts';
 import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
+import type { Departures } from '../drain/departures.ts';
 import { leaveAll } from '../handlers/unsubscribe.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -22,6 +23,7 @@ export interface SessionDeps {
   readonly users: Pick<Users, 'signedOut'>;
   readonly hub: Hub;
   readonly tabs: Pick<Tabs, 'closed'>;
+  readonly departures: Pick<Departures, 'concern' | 'add'>;
   readonly subscriptionCounter: SubscriptionCounter;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -1,6 +1,7 @@
 import { encode } from '#protocol';
 import type { Connection } from '../client/connection.ts';
-import { type Hub, isPendingDelivery, type PendingDelivery } from '../channels/hub.ts';
+import type { Hub } from '../channels/hub.ts';
+import { isPendingDelivery, type PendingDelivery } from '../channels/pending-delivery.ts';
 
 const PONG = encode.pong();
 

@@ -1,6 +1,7 @@
 import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { Hub } from '../channels/hub.ts';
+import type { Departures } from '../drain/departures.ts';
 
 interface UnsubscribeDeps {
   readonly hub: Hub;
@@ -18,9 +19,18 @@ export async function handleUnsubscribe(
   if (subscription !== undefined) await leave(core, subscription);
 }
 
-/** SPEC 3.11: takes a closed socket off all of its channels. */
-export async function leaveAll(core: UnsubscribeDeps, from: Connection): Promise<void> {
-  await Promise.all([...from.subscriptions].map((subscription) => leave(core, subscription)));
+interface LeaveAllDeps extends UnsubscribeDeps {
+  readonly departures: Pick<Departures, 'concern' | 'add'>;
+}
+
+/** SPEC 2.13, 3.11: takes a closed socket off all of its channels. */
+export async function leaveAll(core: LeaveAllDeps, from: Connection): Promise<void> {
+  const { departures } = core;
+  await Promise.all(
+    [...from.subscriptions].map((subscription) =>
+      departures.concern(subscription) ? departures.add(subscription) : leave(core, subscription),
+    ),
+  );
 }
 
 async function leave(core: UnsubscribeDeps, subscription: Subscription): Promise<void> {

@@ -34,8 +34,8 @@ export interface Socket {
   /** Ends the socket at once, without a close frame: for peers that do not read. The session's `closed` is called after this call has returned. */
   terminate(): void;
   /**
-   * Pings the client by a control frame or heartbeat. `receipt`: a number that the answer to this ping reports back; the answer
-   * proves that everything written before has arrived (SPEC 13.3).
+   * Pings the client by a control frame or heartbeat. `receipt`: a number that is reported back when the client has proved that
+   * it has taken everything that was written before (SPEC 13.3); one at a time.
    */
   ping(receipt?: number): void;
   /** True while reading is stopped, for any reason. */
@@ -62,7 +62,7 @@ export interface Handshake {
 export interface Session {
   /** Takes one whole message in UTF-8. A message that is not UTF-8 is passed as an empty one, which is malformed too. */
   received(message: Buffer): void;
-  /** A control frame or heartbeat arrived. `receipt`: the number of the ping that it answers. */
+  /** A sign of life arrived, such as a control frame or a heartbeat. `receipt`: the number of the ping that it answers. */
   alive(receipt?: number): void;
   closed(code: number): void;
 }

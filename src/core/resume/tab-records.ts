@@ -66,6 +66,12 @@ export class TabRecords {
     return inherit([...new Map(known.map((record) => [record.socketId, record])).values()]);
   }
 
+  /** True when the record of a socket is gone, because another socket of the tab continues it. */
+  async isTakenOver(ref: TabRef, socketId: string): Promise<boolean> {
+    const records = await ifUnavailable(this.#deps.tabStore.read(ref), () => undefined);
+    return records !== undefined && !records.some((record) => record.socketId === socketId);
+  }
+
   /** Replaces the records that a new socket of the tab has taken over. */
   async takeOver(ref: TabRef, { changed, ended, dropped }: Inheritance): Promise<void> {
     for (const socketId of ended) this.#budget.release(socketKey(ref, socketId));

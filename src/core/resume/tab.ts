@@ -22,7 +22,7 @@ interface Receipt {
 
 interface TabParts {
   readonly ref: TabRef;
-  readonly connection: Pick<Connection, 'socketId' | 'openedAtMs' | 'seenAtMs'>;
+  readonly connection: Pick<Connection, 'socketId' | 'openedAtMs' | 'seenAtMs' | 'socket'>;
   readonly writtenPosition: (subscription: Subscription) => Position | undefined;
   readonly clock: () => number;
   /** Called when the tab is on a channel of which nothing is stored yet. */
@@ -38,6 +38,10 @@ export class Tab implements ClientTab {
   /** True when the stored record is older than what is known here. */
   isChanged = false;
   savedAtMs = 0;
+  /** Its client has nothing on which it could receive, so that it may have gone without a close. */
+  isAway = false;
+  /** The stored record says that it is away: a new socket of the tab takes it over, as that of a closed one. */
+  isSavedAsAway = false;
   readonly #writtenPosition: (subscription: Subscription) => Position | undefined;
   readonly #clock: () => number;
   readonly #connection: TabParts['connection'];
@@ -58,6 +62,11 @@ export class Tab implements ClientTab {
     this.#onNewPlace = onNewPlace;
     this.#writtenPosition = writtenPosition;
     this.#clock = clock;
+  }
+
+  /** True when its client has nothing on which it could receive now. */
+  get isClientAway(): boolean {
+    return this.#connection.socket.isAway === true;
   }
 
   get hasPoints(): boolean {

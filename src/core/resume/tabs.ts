@@ -83,11 +83,8 @@ export class Tabs {
     const others = this.#sameTab(tab);
     if (others.length === 0) this.#byId.delete(tabKey(tab.ref));
     else this.#byId.set(tabKey(tab.ref), others);
-    await this.#records.park(
-      tab.ref,
-      tab.record(this.#deps.tabSettings.afterCut, true),
-      connection.socket.remoteAddress,
-    );
+    if (tab.isSavedAsAway && (await this.#records.isTakenOver(tab.ref, connection.socketId))) return;
+    await this.#records.park(tab.ref, this.#record(tab, true), connection.socket.remoteAddress);
   }
 
   /**
@@ -110,14 +107,23 @@ export class Tabs {
     for (const [connection, tab] of this.#open) {
       if (connection.closing) continue;
       askForReceipt(connection, tab);
+      this.#noteAway(tab);
       if (saves >= SAVES_PER_TICK || !this.#isDue(tab, now)) continue;
       saves += 1;
       void this.#save(tab);
     }
   }
 
+  /** SPEC 13.4: a client without a request may be back at any moment, with this socket or with a new one. */
+  #noteAway(tab: Tab): void {
+    if (tab.isClientAway === tab.isAway) return;
+    tab.isAway = tab.isClientAway;
+    tab.isChanged = true;
+    tab.savedAtMs = 0;
+  }
+
   async #inherit(connection: Connection, tab: Tab): Promise<void> {
-    const openHere = () => this.#sameTab(tab).map((each) => this.#record(each));
+    const openHere = () => this.#sameTab(tab).map((each) => this.#recordNow(each));
     const inheritance = await this.#records.inherit(tab.ref, openHere);
     tab.inherit(inheritance);
     connection.earlierSocketIds = tab.earlierSocketIds;
@@ -129,6 +135,7 @@ export class Tabs {
 
   /** True when the stored record is old: positions changed since, or it would expire. */
   #isDue(tab: Tab, now: number): boolean {
+    if (tab.isAway && !tab.isChanged) return false;
     const ageMs = now - tab.savedAtMs;
     return tab.hasPoints && ageMs >= (tab.isChanged ? SAVE_EVERY_MS : this.#deps.tabSettings.keepMs / 3);
   }
@@ -136,8 +143,10 @@ export class Tabs {
   async #save(tab: Tab): Promise<void> {
     tab.savedAtMs = this.#deps.clock();
     tab.isChanged = false;
-    const isSaved = await this.#records.save(tab.ref, this.#record(tab));
+    const { isAway } = tab;
+    const isSaved = await this.#records.save(tab.ref, this.#record(tab, isAway));
     if (!isSaved) tab.isChanged = true;
+    else tab.isSavedAsAway = isAway;
   }
 
   /** Other open sockets of the same tab. */
@@ -145,8 +154,18 @@ export class Tabs {
     return (this.#byId.get(tabKey(tab.ref)) ?? []).filter((each) => each !== tab);
   }
 
-  #record(tab: Tab): TabRecord {
-    return tab.record(this.#deps.tabSettings.afterCut, false);
+  /** Record of an open socket for another one of its tab, which takes the place of a client that is away (SPEC 13.4). */
+  #recordNow(tab: Tab): TabRecord {
+    const isAway = tab.isClientAway;
+    if (isAway) {
+      tab.isAway = tab.isSavedAsAway = true;
+      tab.isChanged = false;
+    }
+    return this.#record(tab, isAway);
+  }
+
+  #record(tab: Tab, isAway: boolean): TabRecord {
+    return tab.record(this.#deps.tabSettings.afterCut, isAway);
   }
 
   #saveSoon(connection: Connection): void {

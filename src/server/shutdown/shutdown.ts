@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { DrainTimes } from '../../config/clients/drain.ts';
 import type { Hub } from '../../core/channels/hub.ts';
 import { Connection } from '../../core/client/connection.ts';
+import type { Departures } from '../../core/drain/departures.ts';
 import { Drain, type Drainable } from '../../core/drain/drain.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { Stores } from '../../core/ports/stores.ts';
@@ -20,7 +21,12 @@ export const MANY_MEMBERS = 100;
 
 export interface ShutdownDeps {
   readonly times: DrainTimes;
-  readonly core: { readonly hub: Hub; readonly gateway: { stopAdmitting(): void }; stop(): void };
+  readonly core: {
+    readonly hub: Hub;
+    readonly gateway: { stopAdmitting(): void };
+    readonly departures: Pick<Departures, 'begin' | 'end' | 'waiting'>;
+    stop(): void;
+  };
   /** The HTTP servers of all ports. */
   readonly http: readonly FastifyInstance[];
   readonly openSockets: readonly Pick<OpenSockets, 'destroyAll' | 'size'>[];
@@ -98,12 +104,14 @@ export class Shutdown {
     const startedMs = performance.now();
     this.#isClosing = true;
     core.gateway.stopAdmitting();
+    core.departures.begin();
     const sockets = this.#sockets();
     this.#drain = this.#drainOf(sockets);
     await Promise.all([this.#drain.run(), cutover?.stopWatching()]);
     await awaitCloseFrames(core.hub);
-    await cutover?.stop();
     this.#logEnd(sockets.length, performance.now() - startedMs);
+    await this.#awaitReturns();
+    await cutover?.stop();
     if (sockets.length > 0) await sleep(LAST_REQUESTS_MS, this.#hurry.signal);
   }
 
@@ -149,6 +157,16 @@ export class Shutdown {
       slowedSeconds: seconds(this.#drain?.slowedMs ?? 0),
       hurried: this.#hurry.signal.aborted ? 'by a second signal' : 'no',
     });
+  }
+
+  /** Waits until the members of the last closed sockets have had their time to come back; there must be another node for that. */
+  async #awaitReturns(): Promise<void> {
+    const { core, stores, logger } = this.#deps;
+    const mayReturn = stores.clusterLoad !== undefined;
+    const members = core.departures.waiting;
+    if (mayReturn && members > 0)
+      logger.warn('The server stops: it waits until its members are back on other nodes', { members });
+    await core.departures.end(mayReturn ? this.#hurry.signal : AbortSignal.abort());
   }
 
   /** Answers the requests that have arrived; those without an answer in time are ended. */

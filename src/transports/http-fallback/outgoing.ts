@@ -1,13 +1,17 @@
-import { framing } from '#protocol';
+import { encode, framing } from '#protocol';
+import { ignore } from '../../core/util/ignore.ts';
 import { LargestFrame } from '../largest-frame.ts';
-import { charactersOf } from './line-encoder.ts';
-import type { Receiver } from './receiver.ts';
+import { charactersOf, lineEncoder } from './line-encoder.ts';
+import { Receipts } from './receipts.ts';
+import type { Receiver, ReceiverKind } from './receiver.ts';
 
 /** SPEC 10.5: characters of a streaming response beyond which its client makes a new request. */
 const RENEWAL_CHARACTERS = 256 * 1024;
 /** Lines up to this size are not tracked one by one: they are small beside any limit of buffered bytes. */
 const LARGE_LINES_BYTES = 4 * 1024;
 const HEARTBEAT = Buffer.from(framing.heartbeat());
+/** Answered by each client with a message of its own; a heartbeat is not, as clients send what answers it unasked too. */
+const PING = lineEncoder.encode(encode.ping());
 
 interface FlushWaiter {
   /** Bytes of the session, up to and with the last one that is waited for. */
@@ -23,7 +27,9 @@ export class Outgoing {
   #receiver: Receiver | undefined;
   /** Responses that have ended or were replaced, as long as some of their bytes are not taken. */
   #ending: Receiver[] = [];
-  /** Characters of the present streaming response. */
+  /** Kind of the newest response, also when it has ended. */
+  #kind: ReceiverKind | undefined;
+  /** Characters of the newest streaming response. */
   #characters = 0;
   #writtenBytes = 0;
   #flushedBefore = 0;
@@ -32,6 +38,12 @@ export class Outgoing {
   #isWatchingFlush = false;
   #isPollScheduled = false;
   #quietMs = 0;
+  readonly #receipts: Receipts;
+
+  /** `confirm`: called with each receipt that was asked for and that the client has proved. */
+  constructor(confirm: (receipt: number) => void = ignore) {
+    this.#receipts = new Receipts(confirm);
+  }
 
   get bufferedBytes(): number {
     let bytes = this.#queuedBytes + (this.#receiver?.bufferedBytes ?? 0);
@@ -62,11 +74,14 @@ export class Outgoing {
 
   /** Goes on with this response, in place of an earlier one (SPEC 10.4). */
   attach(receiver: Receiver): void {
+    if (this.#isProofOfArrival) this.#receipts.arrived(this.#writtenBytes - this.#queuedBytes);
     if (this.#receiver !== undefined) this.#endReceiver(this.#receiver);
     this.#receiver = receiver;
+    this.#kind = receiver.kind;
     this.#characters = 0;
     this.#quietMs = 0;
     if (this.#queue.length > 0) this.#send();
+    this.#pingForReceipt();
   }
 
   /** Called when nothing is left of a response. */
@@ -95,6 +110,8 @@ export class Outgoing {
 
   /** Counts time; a response that has been quiet for `heartbeatMs` gets a heartbeat (SPEC 10.5). */
   tick(passedMs: number, heartbeatMs: number): void {
+    this.#receipts.tick(passedMs);
+    this.#pingForReceipt();
     this.#quietMs += passedMs;
     if (this.#quietMs >= heartbeatMs) this.ping();
   }
@@ -103,6 +120,23 @@ export class Outgoing {
   ping(): void {
     if (!this.#takesLines) return;
     this.write(HEARTBEAT);
+  }
+
+  /** Confirms `receipt` when the client has proved that everything that was written before has arrived (SPEC 13.3). */
+  askForReceipt(receipt: number): void {
+    this.#receipts.ask(receipt, this.#writtenBytes);
+    this.#pingForReceipt();
+  }
+
+  /** True when the client owes an answer to the ping of a receipt. */
+  get isPinged(): boolean {
+    return this.#receipts.isPinged;
+  }
+
+  /** The client answered the ping of a receipt. */
+  ponged(): void {
+    this.#receipts.ponged();
+    this.#pingForReceipt();
   }
 
   /** Writes the last line and ends the response. Returns the lines that wait for a request, that line among them, if there is none. */
@@ -127,8 +161,23 @@ export class Outgoing {
     return this.#characters > RENEWAL_CHARACTERS;
   }
 
+  /**
+   * True when a further request proves that the client has all lines of those before: it polls again when it has read the answer,
+   * and makes a new streaming request when it has read all of a full response.
+   */
+  get #isProofOfArrival(): boolean {
+    return this.#kind === 'xhr_polling' || this.#isFull;
+  }
+
   get #takesLines(): boolean {
     return this.#receiver !== undefined && !this.#isFull;
+  }
+
+  /** Writes a ping where nothing else would prove what is asked for. */
+  #pingForReceipt(): void {
+    if (!this.#receipts.needsPing || !this.#takesLines || this.#kind !== 'xhr_streaming') return;
+    this.write(PING);
+    this.#receipts.pinged(this.#writtenBytes);
   }
 
   #send(): void {

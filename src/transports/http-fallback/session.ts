@@ -2,6 +2,7 @@ import { errors, framing } from '#protocol';
 import type { StopReason } from '../../core/client/reading.ts';
 import type { FrameEncoder, Session, Socket } from '../../core/ports/transport.ts';
 import type { Peer } from '../peer.ts';
+import { isPong } from '../pong.ts';
 import type { TimeSlice } from '../time-slice.ts';
 import { Inbox, type InboxLimits } from './inbox.ts';
 import { lineEncoder } from './line-encoder.ts';
@@ -44,7 +45,7 @@ export class FallbackSession implements Socket {
   /** Names the session on all nodes; not logged. */
   readonly id: string;
   readonly #context: SessionContext;
-  readonly #outgoing = new Outgoing();
+  readonly #outgoing = new Outgoing((receipt) => this.#session?.alive(receipt));
   readonly #inbox: Inbox;
   #session: Session | undefined;
   /** Reasons for which reading is stopped, as bits. */
@@ -124,8 +125,11 @@ export class FallbackSession implements Socket {
     if (session !== undefined) setImmediate(() => session.closed(LOST));
   }
 
-  ping(): void {
-    if (!this.isEnded) this.#outgoing.ping();
+  /** SPEC 10.5, 13.3. */
+  ping(receipt?: number): void {
+    if (this.isEnded) return;
+    if (receipt === undefined) this.#outgoing.ping();
+    else this.#outgoing.askForReceipt(receipt);
   }
 
   get readingStopped(): boolean {
@@ -159,6 +163,7 @@ export class FallbackSession implements Socket {
   receive(messages: readonly Buffer[]): void {
     if (this.isEnded) return;
     if (messages.length === 0) return this.#session?.alive();
+    if (this.#outgoing.isPinged && messages.some(isPong)) this.#outgoing.ponged();
     if (this.#inbox.add(messages)) return;
     this.#context.overflowed(this, 'messages');
     this.close(errors.rateLimitTerminated.code, errors.rateLimitTerminated.message);

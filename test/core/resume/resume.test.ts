@@ -292,6 +292,41 @@ describe('a tab that comes back', () => {
     expect(numbersOf(await back())).toEqual([4]);
   });
 
+  /** A tab whose socket does not end although its client is gone. */
+  async function withoutClient(): Promise<Client> {
+    const client = await subscribed();
+    await publish(1);
+    site.tabs.tick();
+    answer(client);
+    await publish(2);
+    client.socket.isAway = true;
+    return client;
+  }
+
+  test.each([
+    ['at once', false],
+    ['a second later', true],
+  ])('13.4 a socket that ends after the tab is back %s leaves nothing', async (_, isLate) => {
+    const client = await withoutClient();
+    if (isLate) site.tabs.tick();
+    await settled();
+    const again = await site.connect({ tab: TAB });
+    again.subscribe('orders');
+    await settled(8);
+    expect(numbersOf(again.take())).toEqual([2]);
+    site.clock.pass(5000);
+    site.tabs.tick();
+    answer(again);
+    await settled();
+    await closed(client);
+    await publish(3);
+    site.tabs.tick();
+    answer(again);
+    await closed(again);
+    await publish(4);
+    expect(numbersOf(await back())).toEqual([4]);
+  });
+
   test('13.2 a new socket continues where an open one is by its last receipt, stored or not', async () => {
     const open = await subscribed();
     await publish(1, 2);
@@ -342,6 +377,27 @@ describe('a tab that comes back', () => {
     expect(numbersOf(again.frames)).toEqual([1, 2, 3, 4]);
     await closed(again);
     expect(site.logger.errors).toEqual([]);
+  });
+
+  test('13.4 a socket that ends before the tab is back leaves its place', async () => {
+    const client = await withoutClient();
+    site.tabs.tick();
+    await settled();
+    await closed(client);
+    expect(numbersOf(await back())).toEqual([2]);
+  });
+
+  test('13.4 a socket that receives again keeps a place of its own, although another one has taken it over', async () => {
+    const client = await withoutClient();
+    const other = await subscribed();
+    client.socket.isAway = false;
+    site.tabs.tick();
+    answer(other);
+    await settled();
+    await closed(client);
+    await closed(other);
+    await publish(3);
+    expect(numbersOf(await back())).toEqual([2, 3]);
   });
 
   test('13.8 of many sockets with one id the records of 8 are kept', async () => {

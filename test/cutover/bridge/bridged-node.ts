@@ -5,6 +5,7 @@ import { StaticApps } from '../../../src/apps/static.ts';
 import { SubscriptionCounter } from '../../../src/core/channels/subscription-counter.ts';
 import type { App } from '../../../src/core/app.ts';
 import { FanOut } from '../../../src/core/channels/fan-out.ts';
+import { Departures } from '../../../src/core/drain/departures.ts';
 import { CoreGateway } from '../../../src/core/client/gateway.ts';
 import { Hub } from '../../../src/core/channels/hub.ts';
 import { Outbound } from '../../../src/core/client/outbound.ts';
@@ -130,6 +131,7 @@ function assemble(apps: readonly App[], stores: Stores, logger: FakeLogger) {
     hub,
     users,
     subscriptionCounter,
+    departures: new Departures({ hub, logger, returnMs: 0 }),
     nodeEvents: new NodeEvents(undefined),
     logger,
     clock,

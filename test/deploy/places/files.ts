@@ -7,8 +7,8 @@ import { root } from '../dockerfile.ts';
 
 /** Most seconds from the signal until all clients are closed; the last answers follow. */
 export const longestStopSeconds = (config: Config): number => {
-  const { delayMs, mostMs } = drainTimes(config);
-  return (delayMs + mostMs) / 1000;
+  const { delayMs, mostMs, returnMs } = drainTimes(config);
+  return (delayMs + mostMs + returnMs) / 1000;
 };
 
 export const DEPLOY = `${root}examples/deploy/`;

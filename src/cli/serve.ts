@@ -23,8 +23,8 @@ export async function serveAlone(config: Config, logger: Logger): Promise<Opened
   let { port } = config;
   const fork = (mark: WorkerMark): ServingProcess =>
     hasStarted ? successor({ ...config, port }, mark) : serveHere(config, logger);
-  const { mostMs: drainMs } = drainTimes(config);
-  const primary = new Primary({ workers: 1, takesOver: true, drainMs, logger, clock: Date.now, fork });
+  const { mostMs, returnMs } = drainTimes(config);
+  const primary = new Primary({ workers: 1, takesOver: true, drainMs: mostMs + returnMs, logger, clock: Date.now, fork });
   const opened = await primary.start();
   hasStarted = true;
   ({ port } = opened);

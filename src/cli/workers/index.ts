@@ -20,14 +20,14 @@ export async function serveWithWorkers(config: Config, logger: Logger): Promise<
       'WAVEHALL_WORKERS: expected 1, because this process is already one of several (started with node:cluster, or by PM2 in cluster mode)',
     );
   const { workers } = config;
-  const { mostMs: drainMs } = drainTimes(config);
+  const { mostMs, returnMs } = drainTimes(config);
   const fork = (mark: WorkerMark): ServingProcess => {
     const worker = cluster.fork({ ...keptSettings(config), [WORKER_VARIABLE]: markOf(mark, process.pid) });
     // The process itself has the same event.
     worker.on('error', () => undefined);
     return childProcess(worker.process);
   };
-  const primary = new Primary({ workers, takesOver: false, drainMs, logger, clock: Date.now, fork });
+  const primary = new Primary({ workers, takesOver: false, drainMs: mostMs + returnMs, logger, clock: Date.now, fork });
   const opened = await primary.start();
   handleSignals(primary);
   await watchReverbRestart(config, logger, () => primary.restart('php artisan reverb:restart'));

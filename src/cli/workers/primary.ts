@@ -12,7 +12,7 @@ import { type End, WorkerSlot } from './worker-slot.ts';
 
 export interface PrimaryDeps {
   readonly workers: number;
-  /** Most time that a worker takes to ask its clients to reconnect. */
+  /** Most time that a worker takes to ask its clients to reconnect, and to wait for their members. */
   readonly drainMs: number;
   readonly logger: Logger;
   readonly clock: Clock;

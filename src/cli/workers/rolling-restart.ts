@@ -11,7 +11,7 @@ const END_GRACE_MS = 15_000;
 export interface RollingRestartDeps {
   /** Slots in service. A slot is replaced by the one of its new worker. */
   readonly slots: WorkerSlot[];
-  /** Most time that a worker takes to close its clients. */
+  /** Most time that a worker takes to close its clients, and to wait for their members. */
   readonly drainMs: number;
   readonly logger: Logger;
   readonly clock: Clock;

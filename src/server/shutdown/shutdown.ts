@@ -49,6 +49,7 @@ export class Shutdown {
   #drain: Drain<Drainable> | undefined;
   #done: Promise<void> | undefined;
   #isClosing = false;
+  #isReplaced = false;
 
   constructor(deps: ShutdownDeps) {
     this.#deps = deps;
@@ -81,6 +82,7 @@ export class Shutdown {
 
   async #run(isReplaced: boolean): Promise<void> {
     const { times, http, loadReport } = this.#deps;
+    this.#isReplaced = isReplaced;
     loadReport?.stop();
     http.forEach(endKeptConnections);
     if (isReplaced) http.forEach(stopListening);
@@ -159,13 +161,13 @@ export class Shutdown {
     });
   }
 
-  /** Waits until the members of the last closed sockets have had their time to come back; there must be another node for that. */
+  /** Waits until the members of the last closed sockets have had their time to come back; there must be another process for that. */
   async #awaitReturns(): Promise<void> {
     const { core, stores, logger } = this.#deps;
-    const mayReturn = stores.clusterLoad !== undefined;
+    const mayReturn = this.#isReplaced || stores.clusterLoad !== undefined;
     const members = core.departures.waiting;
     if (mayReturn && members > 0)
-      logger.warn('The server stops: it waits until its members are back on other nodes', { members });
+      logger.warn('The server stops: it waits until its members are back on other nodes or processes', { members });
     await core.departures.end(mayReturn ? this.#hurry.signal : AbortSignal.abort());
   }
 

@@ -9,7 +9,7 @@ import { selfSigned } from '../../support/certificates.ts';
 import { eventually } from '../../support/wire.ts';
 import { http } from '../../support/wire-http.ts';
 import { cleanEnvironment, MAIN, temporaryFolder } from '../command.ts';
-import { admin, LONG_MS, openClient, operate, operated, startOperated } from '../operated-server.ts';
+import { LONG_MS, openClient, operate, operated, startOperated } from '../operated-server.ts';
 
 vi.setConfig({ testTimeout: 4 * LONG_MS });
 
@@ -70,29 +70,6 @@ test('2.17 when the first process is killed, the one that serves for it ends too
   const [second] = childrenOf(server.pid);
   process.kill(server.pid, 'SIGKILL');
   await eventually(() => !isRunning(second ?? 0), 'no process is left', LONG_MS);
-});
-
-test('2.13 a stop while a process is replaced ends both with exit code 0; a second restart meanwhile is refused', async () => {
-  const server = await startOperated({ ...operated(), WAVEHALL_DRAIN_SECONDS: '20' });
-  const clients = await Promise.all(Array.from({ length: 120 }, () => openClient(server)));
-  expect((await admin(server, 'POST', '/restart')).status).toBe(202);
-  await eventually(
-    () => clients.some(({ ended }) => ended !== undefined),
-    'the first process drains',
-    LONG_MS,
-  );
-  const second = await operate(server, ['restart']);
-  expect([second.code, second.stderr]).toEqual([
-    1,
-    'wavehall: The server stops, or a restart is running already: 0 of 1 workers are replaced.\n',
-  ]);
-  const children = childrenOf(server.pid);
-  const late = await openClient(server);
-  server.kill();
-  server.kill();
-  expect(await server.exited).toBe(0);
-  for (const each of [late, ...clients]) expect((await each.closing()).code).toBe(4200);
-  expect(children.filter(isRunning)).toEqual([]);
 });
 
 test('8.13 the ports of the HTTP API and of the metrics pass on; one that was changed is opened anew', async () => {

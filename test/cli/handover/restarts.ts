@@ -82,10 +82,10 @@ export async function restartUnderLoad(
   const hasAll = (tab: Tab) => [...tab.numbers.values()].every((n) => n.at(-1) === last);
   await expect.poll(() => tabs.every(hasAll), { timeout: LONG_MS }).toBe(true);
   console.log(`${last} publishes; tabs connected ${tabs.map(({ connects }) => connects).join(', ')} times`);
+  expect([failures, tabs.flatMap(({ gaps }) => gaps)]).toEqual([[], []]);
   const expected = Array.from({ length: last }, (__, at) => at + 1);
   for (const [at, { numbers }] of tabs.entries())
     for (const [name, each] of numbers) expect(each, `tab ${at} on ${name}`).toEqual(expected);
-  expect([failures, tabs.flatMap(({ gaps }) => gaps)]).toEqual([[], []]);
   expect(Math.max(...tabs.map(({ connects }) => connects))).toBeLessThanOrEqual(1 + 2 * RESTARTS);
   expect(pids.size).toBe(RESTARTS);
 }

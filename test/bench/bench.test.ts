@@ -53,11 +53,12 @@ const RULES: readonly (readonly [rule: string, scenario: string])[] = [
   ['11.5', 'metrics'],
   ['9.6', 'webhooks'],
   ['10.4', 'fallback'],
+  ['13.3', 'resume'],
   ['3.13', 'cost'],
 ];
 
 /** They start their own servers. */
-const ALONE = ['cost', 'connect', 'fallback', 'metrics', 'webhooks'];
+const ALONE = ['cost', 'connect', 'fallback', 'resume', 'metrics', 'webhooks'];
 
 function expectMeasured(rows: readonly Row[], servers: readonly string[]): void {
   expect(rows.map(({ server }) => server)).toEqual(expect.arrayContaining([...servers]));

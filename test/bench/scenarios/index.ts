@@ -12,6 +12,7 @@ import { metrics } from './metrics.ts';
 import { openLoop } from './open-loop.ts';
 import { presence } from './presence.ts';
 import { quiet } from './quiet.ts';
+import { resume } from './resume/index.ts';
 import { batch, trigger } from './trigger.ts';
 import { webhooks } from './webhooks/index.ts';
 import { workers } from './workers.ts';
@@ -32,6 +33,7 @@ export const SCENARIOS: readonly Scenario[] = [
   idle,
   connect,
   fallback,
+  resume,
   crossNode,
   webhooks,
   workers,

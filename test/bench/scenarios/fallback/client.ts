@@ -2,19 +2,17 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Endpoint } from '../../../support/wire-http.ts';
 import { textFrame, upgradeText } from '../../../support/wire-tcp.ts';
+import { CHANNEL, type CountingClient, EVENT } from '../crowd.ts';
 
 export type Way = 'websocket' | 'xhr_streaming' | 'xhr_polling';
 
-export const CHANNEL = 'bench';
-/** Name of the events, which is nowhere else in what a client receives. */
-export const EVENT = 'benchmark-event';
 const SUBSCRIBE = { event: 'pusher:subscribe', data: { channel: CHANNEL } };
 const SUBSCRIBED = 'subscription_succeeded';
 
 let sessions = 0;
 
 /** A subscriber that counts events in the bytes that it receives, and decodes nothing. */
-export class CountingClient {
+export class FallbackClient implements CountingClient {
   readonly #way: Way;
   readonly #endpoint: Endpoint;
   readonly #onEvent: () => void;
@@ -30,7 +28,6 @@ export class CountingClient {
     this.#path = `/pusher/app/${endpoint.key}/1/session${String((sessions += 1)).padStart(6, '0')}`;
   }
 
-  /** Connects, and resolves when it is subscribed. */
   async subscribe(): Promise<void> {
     const socket = await this.#connect();
     this.#socket = socket;

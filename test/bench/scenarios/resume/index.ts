@@ -11,8 +11,8 @@ import { type Kind, ResumingClient } from './client.ts';
 import { drainRow } from './drain.ts';
 
 const SOCKETS = 1000;
-const FEW = 500;
-const MANY = 2500;
+const FEW = 3000;
+const MANY = 9000;
 const CHANNELS = 20;
 /** Receipts are asked for once a second: a turn has several of them. */
 const TURN_FACTOR = 4;

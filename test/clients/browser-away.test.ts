@@ -86,7 +86,11 @@ class Tab {
     return this.page.evaluate(() => (globalThis as unknown as InPage).gaps);
   }
 
-  /** The browser's own switch, as in its developer tools. */
+  /**
+   * The browser's own switch, as in its developer tools. It refuses new requests and holds what arrives on an open WebSocket, whose
+   * control pings the browser still answers. A stream that is open goes on until the page gives it up: what arrives then has no
+   * receipt, and comes twice.
+   */
   async setOffline(offline: boolean): Promise<void> {
     const unlimited = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
     await this.#session.send('Network.emulateNetworkConditions', { offline, ...unlimited });

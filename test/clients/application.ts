@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sdkFor, type Target } from './sdk.ts';
 
-/** Page with Echo's build for bundlers and pusher-js' build for script tags, like a Laravel page. */
+/** Page with Echo's build for bundlers, pusher-js' build for script tags and our client file, like a Laravel page. */
 const PAGE = `<!doctype html><link rel="icon" href="data:," /><script src="/pusher.js"></script>
-<script type="module">import Echo from '/echo.js'; window.Echo = Echo;</script>`;
+<script type="module">import Echo from '/echo.js'; import { resume } from '/client.js'; Object.assign(window, { Echo, resume });</script>`;
+const CLIENT_FILE = new URL('../../dist/client/index.js', import.meta.url);
 const browserBuild = (path: string) => readFileSync(new URL(`../../node_modules/${path}`, import.meta.url));
 
 /** Application that authorizes its users for channels; the server under test has no users of its own. */
@@ -34,6 +35,8 @@ export async function startApplication(
         body: browserBuild('pusher-js/dist/web/pusher-with-encryption.min.js'),
       },
     ],
+    ['/away', { type: 'text/html', body: '<!doctype html><link rel="icon" href="data:," />' }],
+    ['/client.js', { type: 'text/javascript', body: readFileSync(CLIENT_FILE) }],
     ['/echo.js', { type: 'text/javascript', body: browserBuild('laravel-echo/dist/echo.js') }],
   ]);
 

@@ -49,7 +49,8 @@ describe.each(['xhr_streaming', 'xhr_polling'] as const)('over %s', (transport) 
       expect(fallbackOf(wire).lines.filter((line) => line.startsWith('o'))).toHaveLength(1);
     }
     expect(Math.min(...balancer.counts)).toBeGreaterThan(10);
-    expect(await connections(0)).toBe(3);
+    // Those of earlier tests leave after the time without a request.
+    await eventually(async () => (await connections(0)) === 3, 'three connections', 10_000);
   });
 
   test('10.9 client events pass in order, once', async () => {

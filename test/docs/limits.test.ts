@@ -179,6 +179,18 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'contracts/cached-events',
     'memory is bounded',
   ],
+  'sends over HTTP through other nodes that a node remembers': [
+    'src/transports/http-fallback/remote/holder.ts',
+    'REMEMBERED_SENDS',
+    'transports/fallback/remote',
+    '10,000 sends are remembered',
+  ],
+  'requests over HTTP that one message between nodes names': [
+    'src/transports/http-fallback/remote/beats.ts',
+    'REQUESTS_PER_BEAT',
+    'transports/fallback/remote',
+    'a beat names 500 requests',
+  ],
   'steps before the close of a client that run at once, while the server stops': [
     'src/core/drain/before-close.ts',
     'BEFORE_CLOSE_AT_ONCE',

@@ -15,9 +15,18 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** Chromium with a fresh profile; the caller closes it. */
-export function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+/** Chromium with a fresh profile; the caller closes it. `backForwardCache`: pages that are left may be kept, as they are for users. */
+export function launchChromium({ backForwardCache = false } = {}): Promise<Browser> {
+  const ignoreDefaultArgs = backForwardCache ? ['--disable-back-forward-cache'] : [];
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS, ignoreDefaultArgs });
+}
+
+/** Processes of a browser: all of them, or those of its pages alone. */
+export async function processesOf(browser: Browser, which: 'all' | 'pages'): Promise<number[]> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  return processInfo.filter(({ type }) => which === 'all' || type === 'renderer').map(({ id }) => id);
 }
 
 /**

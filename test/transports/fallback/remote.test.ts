@@ -204,6 +204,26 @@ describe('sending', () => {
     expect(held.received).toEqual(['too large']);
   });
 
+  test('10.9 10,000 sends are remembered, so that none of them has an effect when it is repeated; the oldest is not', () => {
+    const { receivers, held } = openPair();
+    const send = (id: number): void => {
+      const message: NodeMessage = {
+        type: 'send',
+        from: 'a',
+        id: `${id}`,
+        session: 's',
+        messages: [`${id}`],
+      };
+      receivers.get('b')?.(JSON.stringify(message));
+    };
+    for (let id = 0; id < 10_000; id += 1) send(id);
+    send(0);
+    expect(held.received).toHaveLength(10_000);
+    send(10_000);
+    send(0);
+    expect(held.received.slice(10_000)).toEqual(['10000', '0']);
+  });
+
   test('10.9 a body that no node takes is lost', async () => {
     const { a } = openPair(() => undefined);
     expect(await a.send('b', 's', [])).toBe('lost');
@@ -263,7 +283,7 @@ describe('what comes from the bus', () => {
   });
 });
 
-test('10.9 a beat names many requests in several messages', async () => {
+test('10.9 a beat names 500 requests, and a further message the next one', async () => {
   const { node, sent } = openBus();
   const a = new RemoteSessions({ nodes: node('a'), sessions: new Sessions(LIMITS, () => undefined) });
   for (let opened = 0; opened < 501; opened += 1)

@@ -1,7 +1,7 @@
 import type { ChannelRef, CachedEvents, CachedEvent } from '../../../core/ports/events.ts';
-import { Unavailable } from '../../../core/ports/failures.ts';
 import { decodeEvents } from './message-codec.ts';
 import type { Keys } from '../keys.ts';
+import { orUnavailable } from '../link/errors.ts';
 import type { Links } from '../link/links.ts';
 import { repairKeys, withRepair } from '../link/scripts.ts';
 
@@ -15,18 +15,17 @@ export class RedisCachedEvents implements CachedEvents {
     this.#keys = keys;
   }
 
-  async last(ref: ChannelRef): Promise<CachedEvent | undefined> {
-    const { lastEvent } = this.#keys.channel(ref);
+  last(ref: ChannelRef): Promise<CachedEvent | undefined> {
+    return orUnavailable(this.#read(this.#keys.channel(ref).lastEvent));
+  }
+
+  async #read(lastEvent: string): Promise<CachedEvent | undefined> {
     const { commands } = this.#links;
-    try {
-      const [bytes, ttlMs] = await withRepair(commands, [lastEvent], ['string'], () =>
-        Promise.all([commands.getBuffer(lastEvent), commands.pttl(lastEvent)]),
-      );
-      const event = bytes === null ? undefined : decodeEvents(bytes, 1)?.[0];
-      if (bytes !== null && event === undefined) await repairKeys(commands, [lastEvent], ['event']);
-      return event && { payload: event.payload, ttlSeconds: Math.max(0, Math.ceil(ttlMs / 1000)) };
-    } catch (error) {
-      throw new Unavailable('Redis is unavailable.', { cause: error });
-    }
+    const [bytes, ttlMs] = await withRepair(commands, [lastEvent], ['string'], () =>
+      Promise.all([commands.getBuffer(lastEvent), commands.pttl(lastEvent)]),
+    );
+    const event = bytes === null ? undefined : decodeEvents(bytes, 1)?.[0];
+    if (bytes !== null && event === undefined) await repairKeys(commands, [lastEvent], ['event']);
+    return event && { payload: event.payload, ttlSeconds: Math.max(0, Math.ceil(ttlMs / 1000)) };
   }
 }

@@ -1,7 +1,7 @@
 import type { ChannelRef } from '../../../core/ports/channel-ref.ts';
 import type { Occupancy } from '../../../core/ports/membership.ts';
-import { Unavailable } from '../../../core/ports/failures.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';
+import { orUnavailable } from '../link/errors.ts';
 import type { Links } from '../link/links.ts';
 import { repairKeys, withRepair, runScript } from '../link/scripts.ts';
 
@@ -13,15 +13,13 @@ interface OccupancyDeps {
 /** Counts subscriptions, users and nodes of a channel in the whole cluster. Rejects with `Unavailable`. */
 export async function occupancyOf({ links, keys }: OccupancyDeps, ref: ChannelRef): Promise<Occupancy> {
   const { counts, members } = keys.channel(ref);
-  try {
-    const read = () => Promise.all([links.commands.hvals(counts), links.commands.hlen(members)]);
-    const [sockets, users] = await withRepair(links.commands, [counts, members], ['numbers', 'hash'], read);
-    const valid = sockets.filter((count) => /^\d{1,15}$/.test(count));
-    if (valid.length < sockets.length) void repairCounts(links, keys.channel(ref));
-    return { subscriptions: sum(valid), users, nodes: sockets.length };
-  } catch (error) {
-    throw new Unavailable('Redis is unavailable.', { cause: error });
-  }
+  const read = () => Promise.all([links.commands.hvals(counts), links.commands.hlen(members)]);
+  const [sockets, users] = await orUnavailable(
+    withRepair(links.commands, [counts, members], ['numbers', 'hash'], read),
+  );
+  const valid = sockets.filter((count) => /^\d{1,15}$/.test(count));
+  if (valid.length < sockets.length) void repairCounts(links, keys.channel(ref));
+  return { subscriptions: sum(valid), users, nodes: sockets.length };
 }
 
 /** Lists the occupied channels of an app whose names begin with `prefix`. Rejects with `Unavailable`. */

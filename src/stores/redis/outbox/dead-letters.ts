@@ -1,8 +1,8 @@
 import { parseJsonObject } from '#protocol';
-import { Unavailable } from '../../../core/ports/failures.ts';
 import type { DeadLetter, OutboxEntry } from '../../../core/ports/webhooks.ts';
 import type { WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 import type { Keys } from '../keys.ts';
+import { orUnavailable } from '../link/errors.ts';
 import type { Links } from '../link/links.ts';
 import { runScript } from '../link/scripts.ts';
 import type { Deliveries } from './deliveries.ts';
@@ -62,14 +62,12 @@ export class DeadLetters {
   async #read(partition: number, most: number): Promise<DeadLetter[]> {
     const { links, keys, wishes } = this.#deps;
     const since = Date.now() - wishes.deadTtlMs;
-    try {
-      const found = await links.commands.xrevrange(keys.outbox(partition).dead, '+', '-', 'COUNT', most);
-      return found
-        .filter(([streamId]) => timeOf(streamId) >= since)
-        .flatMap(([streamId, [, text = '']]) => decodeLetter({ partition, streamId }, text) ?? []);
-    } catch (error) {
-      throw new Unavailable('Redis is unavailable.', { cause: error });
-    }
+    const found = await orUnavailable(
+      links.commands.xrevrange(keys.outbox(partition).dead, '+', '-', 'COUNT', most),
+    );
+    return found
+      .filter(([streamId]) => timeOf(streamId) >= since)
+      .flatMap(([streamId, [, text = '']]) => decodeLetter({ partition, streamId }, text) ?? []);
   }
 }
 

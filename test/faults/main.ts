@@ -9,7 +9,11 @@ const USAGE = `npm run faults -- [options]
   --cuts NUMBER      instead: cut so many connections at random points, on one node and on three
   --deploys NUMBER   instead: so many rolling deploys of three nodes behind HAProxy
   --old PATH         every other deploy is to this build: its dist/src/cli/main.js
-  --clients NUMBER   cuts and deploys with so many clients (64, 48)`;
+  --long             instead: kills of nodes, restarts of Redis and a deploy, under load, and a report
+  --minutes NUMBER   for so long (60)
+  --kill NUMBER      a node is killed every so many seconds (60)
+  --redis NUMBER     Redis is restarted every so many seconds (300)
+  --clients NUMBER   cuts, deploys and the long run with so many clients (64, 48, 32)`;
 
 const { values } = parseArgs({
   options: {
@@ -19,6 +23,10 @@ const { values } = parseArgs({
     cuts: { type: 'string' },
     deploys: { type: 'string' },
     old: { type: 'string' },
+    long: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '60' },
+    kill: { type: 'string', default: '60' },
+    redis: { type: 'string', default: '300' },
     clients: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -37,8 +45,23 @@ async function runTests(path: string, env: Readonly<Record<string, string | unde
   process.exitCode = code ?? 1;
 }
 
+async function runLong(): Promise<void> {
+  const { default: build } = await import('../support/global-setup.ts');
+  build();
+  const { longRun } = await import('../resume/long-run.ts');
+  const isRight = await longRun({
+    minutes: Number(values.minutes),
+    killSeconds: Number(values.kill),
+    redisSeconds: Number(values.redis),
+    clients: Number(values.clients ?? 32),
+    seed: Number(values.seed),
+  });
+  process.exitCode = isRight ? 0 : 1;
+}
+
 const { seed, seeds, cuts, deploys, old, clients, help } = values;
 if (help) console.log(USAGE);
+else if (values.long) await runLong();
 else if (cuts !== undefined)
   await runTests('test/resume/cuts.test.ts', {
     FAULT_SEED: seed,

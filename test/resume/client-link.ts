@@ -40,6 +40,14 @@ class LinkedConnection {
     return this.#headers.server === undefined;
   }
 
+  get description(): string {
+    const limit =
+      this.#limit === undefined
+        ? ''
+        : `, ${this.#passed} of ${this.#limit.bytes} bytes of the ${this.#limit.from}`;
+    return `is ${this.isUpgraded ? '' : 'not '}upgraded, ${this.#isCut ? '' : 'not '}cut${limit}`;
+  }
+
   /** Both ends are told. */
   cut(): void {
     this.#endClient(true);
@@ -132,6 +140,11 @@ export class ClientLink {
   /** The connection of the client; undefined while it has none. One that ends before its upgrade, pusher-js tries again after 15 s. */
   get connection(): Pick<LinkedConnection, 'cut' | 'cutUnseen' | 'cutAfter'> | undefined {
     return this.#newest?.isUpgraded === true ? this.#newest : undefined;
+  }
+
+  /** State of its connections, for errors. */
+  get description(): string {
+    return `${this.#clients.size} sockets of the client, the newest connection ${this.#newest?.description ?? 'has ended'}`;
   }
 
   async close(): Promise<void> {

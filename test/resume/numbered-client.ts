@@ -92,6 +92,11 @@ export class NumberedClient {
     this.#wasAwayTooLong = true;
   }
 
+  /** Events that arrived so far. */
+  get received(): number {
+    return [...this.#checkers.values()].reduce((sum, { counts }) => sum + counts.received, 0);
+  }
+
   /** The first violations, in words. */
   get examples(): string[] {
     return [...this.#checkers.values()].flatMap(({ examples }) =>

@@ -52,10 +52,11 @@ export async function cutAtRandom(
   while (!isDone()) {
     await sleep(random.next() ** 2 * lifeMs);
     const { reconnects } = client;
-    await cutOnce(client, link, random.pickWeighted<Kind>(KINDS), options);
+    const kind = random.pickWeighted<Kind>(KINDS);
+    await cutOnce(client, link, kind, options);
     await eventually(
       () => client.isConnected && client.reconnects > reconnects,
-      () => `${client.name} is back: ${client.pusher.connection.state}`,
+      () => `${client.name} is back after ${kind}: ${client.pusher.connection.state}, ${link.description}`,
       RETURN_MS,
     );
     // Most connections live until their channels are subscribed, and some do not.

@@ -16,9 +16,9 @@ export function encodeTabRecord(record: TabRecord): string {
   });
 }
 
-/** Decodes strictly: `undefined` for anything that a node does not write. */
+/** Decodes strictly: `undefined` for anything that a node does not write. The first version wrote no times of sockets. */
 export function decodeTabRecord(socketId: string, text: string): TabRecord | undefined {
-  const { sockets, opened, heard, away, points } = parseJsonObject(text) ?? {};
+  const { sockets, opened = 0, heard = Number.MAX_SAFE_INTEGER, away, points } = parseJsonObject(text) ?? {};
   const stored = Array.isArray(points) ? points.map(pointIn) : [undefined];
   const isValid =
     isSocketId(socketId) &&

@@ -43,5 +43,5 @@ test('11.4 the percentage stays, and afterwards each client of either server get
   await sdkFor(upstream).trigger('orders', 'n', { n: 5 });
   await expect.poll(() => tabs.every(({ numbers }) => numbers.at(-1) === 5), { timeout: LONG_MS }).toBe(true);
   for (const { numbers } of tabs) expect(numbers).toEqual([1, 2, 3, 4, 5]);
-  expect((await admin(server, 'GET', '/cutover')).json).toMatchObject({ percent: 50 });
+  expect((await admin(server, 'GET', '/cutover')).json).toMatchObject({ percentage: { percent: 50 } });
 });

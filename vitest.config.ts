@@ -11,7 +11,7 @@ const STARTING = [
   'test/config/dotenv/dotenv.test.ts',
   'test/config/{env-file,start}.test.ts',
   'test/contracts/redis*.test.ts',
-  'test/transports/{behind-proxies,held-sockets,leaving,slow-readers,sockets,tls}.test.ts',
+  'test/transports/{behind-proxies,held-sockets,leaving,receipts,slow-readers,sockets,tls}.test.ts',
 ];
 const OTHERS = 'test/!(protocol|core|contracts|http|net|config|transports|observability)/**/*.test.ts';
 

@@ -5,6 +5,7 @@
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { launchChromium, processesOf, withChromium } from '../support/browser.ts';
+import { HoldingProxy } from '../support/holding-proxy.ts';
 import { type RequestBalancer, startRequestBalancer } from '../support/request-balancer.ts';
 import { eventually } from '../support/wire.ts';
 import { type ClientsContext, echoOptions, type Echo, openClients, optionsFor } from './stock-clients.ts';
@@ -254,6 +255,22 @@ withChromium('13.5 a tab in a browser', () => {
       // A page that was loaded again would have no numbers.
       const isRestored = () => 'numbers' in globalThis;
       expect(await Promise.all(tabs.map(({ page }) => page.evaluate(isRestored)))).toEqual([true, true]);
+      await Promise.all(tabs.map((tab) => tab.subscribed(2)));
+      await expectAll(tabs, await published.stop());
+    },
+    2 * LONG_MS,
+  );
+
+  test(
+    '10.4 whose poll the browser sends again by itself, because the answer was lost with its connection',
+    async () => {
+      const proxy = new HoldingProxy(clients.server.port);
+      cleanups.push(() => proxy.close());
+      const http = { httpHost: '127.0.0.1', httpPort: await proxy.listen() };
+      const { tabs, published } = await open({ ...http, enabledTransports: ['xhr_polling'] });
+      proxy.hold();
+      await published.more(3);
+      proxy.cut();
       await Promise.all(tabs.map((tab) => tab.subscribed(2)));
       await expectAll(tabs, await published.stop());
     },

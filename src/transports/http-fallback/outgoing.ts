@@ -27,8 +27,10 @@ export class Outgoing {
   #receiver: Receiver | undefined;
   /** Responses that have ended or were replaced, as long as some of their bytes are not taken. */
   #ending: Receiver[] = [];
-  /** Kind of the newest response, also when it has ended. */
+  /** Kind of the newest response, also when it has ended, the mark of its request, and whether it got lines. */
   #kind: ReceiverKind | undefined;
+  #mark: string | undefined;
+  #hasLines = false;
   /** Characters of the newest streaming response. */
   #characters = 0;
   #writtenBytes = 0;
@@ -72,8 +74,14 @@ export class Outgoing {
     return this.#receiver !== undefined && (!this.#isFull || this.#receiver.bufferedBytes > 0);
   }
 
-  /** Goes on with this response, in place of an earlier one (SPEC 10.4). */
-  attach(receiver: Receiver): void {
+  /**
+   * Goes on with this response, in place of an earlier one (SPEC 10.4). False: its request is that of the newest response, sent
+   * again, so that the lines on that one are lost.
+   */
+  attach(receiver: Receiver): boolean {
+    if (this.#hasLines && receiver.mark !== undefined && receiver.mark === this.#mark) return false;
+    this.#hasLines = false;
+    this.#mark = receiver.mark;
     if (this.#isProofOfArrival) this.#receipts.arrived(this.#writtenBytes - this.#queuedBytes);
     if (this.#receiver !== undefined) this.#endReceiver(this.#receiver);
     this.#receiver = receiver;
@@ -82,6 +90,7 @@ export class Outgoing {
     this.#quietMs = 0;
     if (this.#queue.length > 0) this.#send();
     this.#pingForReceipt();
+    return true;
   }
 
   /** Called when nothing is left of a response. */
@@ -219,6 +228,7 @@ export class Outgoing {
 
   #writeTo(receiver: Receiver, lines: Buffer): void {
     this.#quietMs = 0;
+    this.#hasLines = true;
     if (receiver.kind === 'xhr_streaming') this.#characters += charactersOf(lines);
     receiver.write(lines);
   }

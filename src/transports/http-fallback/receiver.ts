@@ -4,6 +4,8 @@ export type ReceiverKind = 'xhr_streaming' | 'xhr_polling';
 /** A response that takes the lines of a session, on this node or on another one. No member throws. */
 export interface Receiver {
   readonly kind: ReceiverKind;
+  /** Tells its request from all others of the client, but not from the same one that a browser sends again (see `markIn`). */
+  readonly mark?: string | undefined;
   /** Bytes that were written and that the network has not taken. */
   readonly bufferedBytes: number;
   /** Bytes that the network has taken. */

@@ -3,11 +3,13 @@ import type { Socket as NetSocket } from 'node:net';
 import { ignore } from '../../core/util/ignore.ts';
 import { flushedBytesOf } from '../flushed-bytes.ts';
 import { lineHeaders } from './answers.ts';
+import { markIn } from './request-mark.ts';
 import type { Receiver, ReceiverEnd, ReceiverKind } from './receiver.ts';
 
 /** The lines of a session on a response of this node. */
 export class ResponseReceiver implements Receiver {
   readonly kind: ReceiverKind;
+  readonly mark: string | undefined;
   /** Called once, when nothing of the response is left. Set by whoever writes to it. */
   onEnd: (how: ReceiverEnd) => void = ignore;
   readonly #response: ServerResponse;
@@ -21,8 +23,9 @@ export class ResponseReceiver implements Receiver {
     if (!error) this.#pendingWrites -= 1;
   };
 
-  constructor(kind: ReceiverKind, { headers }: IncomingMessage, response: ServerResponse) {
+  constructor(kind: ReceiverKind, { headers, url = '' }: IncomingMessage, response: ServerResponse) {
     this.kind = kind;
+    this.mark = markIn(url);
     this.#response = response;
     this.#network = response.socket;
     this.#flushedBefore = this.#network === null ? 0 : flushedBytesOf(this.#network);

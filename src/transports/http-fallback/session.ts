@@ -12,6 +12,9 @@ import type { Receiver, ReceiverEnd, ReceiverKind } from './receiver.ts';
 /** Reported for a session that ends without a close (RFC 6455, 7.1.5). */
 const LOST = 1006;
 
+/** SPEC 10.4: the client connects again. */
+const ANSWER_LOST = Buffer.from(framing.close(LOST, 'The answer before was lost.'));
+
 const OPEN: Readonly<Record<ReceiverKind, Buffer>> = {
   xhr_streaming: Buffer.from(framing.prelude() + framing.open()),
   xhr_polling: Buffer.from(framing.open()),
@@ -149,8 +152,10 @@ export class FallbackSession implements Socket {
   /** Goes on with this response; its request is a sign of life. */
   attach(receiver: Receiver): void {
     this.#awayMs = undefined;
-    this.#outgoing.attach(receiver);
-    this.#session?.alive();
+    if (this.#outgoing.attach(receiver)) return this.#session?.alive();
+    this.terminate();
+    receiver.write(ANSWER_LOST);
+    receiver.end();
   }
 
   /** Called when nothing is left of a response. What a client did not get is not sent again, so a loss ends the session. */

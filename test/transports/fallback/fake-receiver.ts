@@ -11,8 +11,11 @@ export class FakeReceiver implements Receiver {
   onEnd: (how: ReceiverEnd) => void = () => undefined;
   #waiters: (() => void)[] = [];
 
-  constructor(kind: ReceiverKind) {
+  readonly mark: string | undefined;
+
+  constructor(kind: ReceiverKind, mark?: string) {
     this.kind = kind;
+    this.mark = mark;
   }
 
   write(lines: Buffer): void {

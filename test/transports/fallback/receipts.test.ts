@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Outgoing } from '../../../src/transports/http-fallback/outgoing.ts';
 import { PING_LOST_MS } from '../../../src/transports/http-fallback/receipts.ts';
+import { markIn } from '../../../src/transports/http-fallback/request-mark.ts';
 import type { ReceiverKind } from '../../../src/transports/http-fallback/receiver.ts';
 import { FakeReceiver } from './fake-receiver.ts';
 
@@ -22,6 +23,43 @@ function open() {
 
 const line = (text: string): Buffer => Buffer.from(`${text}\n`);
 const pingsIn = ({ text }: FakeReceiver): number => text.split('pusher:ping').length - 1;
+
+describe('a request that a browser sends again', () => {
+  test.each(['xhr_polling', 'xhr_streaming'] as const)(
+    '10.4 is refused when its first answer had lines: %s',
+    async (kind) => {
+      const { confirmed, outgoing } = open();
+      expect(outgoing.attach(new FakeReceiver(kind, '1_1'))).toBe(true);
+      expect(outgoing.attach(new FakeReceiver(kind, '1_1'))).toBe(true);
+      outgoing.write(line('a'));
+      await turn();
+      outgoing.askForReceipt(1);
+      expect(outgoing.attach(new FakeReceiver(kind, '1_1'))).toBe(false);
+      expect(confirmed).toEqual([]);
+    },
+  );
+
+  test('10.4 is another one when its mark differs, or when it has none', async () => {
+    const { outgoing } = open();
+    for (const mark of ['1_1', '1_2', undefined, undefined]) {
+      outgoing.write(line('a'));
+      expect(outgoing.attach(new FakeReceiver('xhr_polling', mark))).toBe(true);
+      await turn();
+    }
+  });
+
+  test.each([
+    ['/app/k/1/s/xhr?protocol=7&t=1764400000000&n=12', '1764400000000_12'],
+    ['/app/k/1/s/xhr?protocol=7', undefined],
+    ['/app/k/1/s/xhr?t=1764400000000', undefined],
+    ['/app/k/1/s/xhr?t=12345678901234&n=123456789', '12345678901234_123456789'],
+    ['/app/k/1/s/xhr?t=123456789012345&n=1', undefined],
+    ['/app/k/1/s/xhr?t=1&n=1234567890', undefined],
+    ['/app/k/1/s/xhr?t=1&n=x', undefined],
+  ])('10.4 the mark of %s', (target, mark) => {
+    expect(markIn(target)).toBe(mark);
+  });
+});
 
 describe('polling', () => {
   test('13.3 the next poll proves that the answer before it has arrived', async () => {

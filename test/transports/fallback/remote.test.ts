@@ -185,6 +185,16 @@ describe('receiving', () => {
   });
 });
 
+test('10.4 the mark of a request reaches the node of its session', async () => {
+  const { held, a } = openPair();
+  for (const mark of ['12345678901234_123456789', undefined]) {
+    const response = new FakeReceiver('xhr_polling', mark);
+    a.attach('b', 's', response as unknown as ResponseReceiver, () => undefined);
+    await settle();
+    expect(held.receiver()?.mark).toBe(mark);
+  }
+});
+
 describe('sending', () => {
   test('10.9 bodies arrive in order, each once, whatever is lost or repeated', async () => {
     let count = 0;

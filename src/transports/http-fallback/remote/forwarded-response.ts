@@ -12,7 +12,8 @@ interface ForwardedResponseDeps {
 
 /** A response of this node, with the lines of a session that another node holds. */
 export class ForwardedResponse {
-  readonly id = randomUUID();
+  /** Ends with the mark of its request, if it has one. */
+  readonly id: string;
   readonly node: string;
   /** Time since the holder has named this response. */
   silentMs = 0;
@@ -23,6 +24,7 @@ export class ForwardedResponse {
   #isReporting = false;
 
   constructor(receiver: Receiver, deps: ForwardedResponseDeps) {
+    this.id = receiver.mark === undefined ? randomUUID() : `${randomUUID()}-${receiver.mark}`;
     this.#receiver = receiver;
     this.#deps = deps;
     this.node = deps.node;

@@ -3,6 +3,7 @@ import type { NodeMessage } from './message.ts';
 
 /** Lines of one message between nodes stay below this, unless one write is larger. */
 const JOIN_BYTES = 64 * 1024;
+const UUID_LENGTH = 36;
 
 interface RemoteReceiverDeps {
   readonly id: string;
@@ -23,6 +24,7 @@ interface FlushWaiter {
 export class RemoteReceiver implements Receiver {
   readonly id: string;
   readonly kind: ReceiverKind;
+  readonly mark: string | undefined;
   readonly node: string;
   /** Time since the other node has named this request. */
   silentMs = 0;
@@ -41,6 +43,7 @@ export class RemoteReceiver implements Receiver {
     this.#deps = deps;
     this.id = deps.id;
     this.kind = deps.kind;
+    this.mark = /_/.test(deps.id) ? deps.id.slice(UUID_LENGTH + 1) : undefined;
     this.node = deps.node;
   }
 

@@ -1,5 +1,6 @@
 import type { Member, Position } from '#protocol';
 import { type Connection, Subscription } from '../client/connection.ts';
+import { hasBacklog, whenCaughtUp } from './backlog.ts';
 import { LocalChannel } from './local-channel.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
@@ -7,10 +8,6 @@ import type { Logger } from '../ports/logger.ts';
 import type { DeliverySample } from '../traffic/delivery-latency.ts';
 import type { LiveFeed } from '../live/feed.ts';
 import type { Traffic } from '../traffic/traffic.ts';
-
-/** Limits of what waits for one channel's sockets: beyond, publishers get 503 and client events wait. */
-export const BACKLOG_EVENTS = 1000;
-export const BACKLOG_BYTES = 4 * 1024 * 1024;
 
 /** Brings the events of a channel to its sockets. */
 interface ChannelFanOut {
@@ -216,6 +213,18 @@ export class Hub {
     return this.#known(subscription.ref)?.startPosition(subscription);
   }
 
+  /**
+   * True once events published from now on arrive here, and those since the store was restarted if `sent` is of that time. Asks
+   * the broker if that is not known; all callers share one try.
+   */
+  async hasBegun(ref: ChannelRef, sent?: Position): Promise<boolean> {
+    const channel = this.#known(ref);
+    if (channel === undefined || channel.isOfTimeOf(sent)) return true;
+    channel.beginning ??= this.#underMutex(channel, () => this.#learnNewest(channel));
+    await channel.beginning;
+    return channel.isOfTimeOf(sent);
+  }
+
   /** True on a presence channel with so many members here. */
   isAmongMembers({ subscriptions }: Connection, members: number): boolean {
     return subscriptions.some(({ ref, member }) => {
@@ -234,9 +243,12 @@ export class Hub {
   async #begin(channel: LocalChannel): Promise<void> {
     channel.newest = undefined;
     channel.reached = undefined;
-    const newest = await this.#broker.subscribe(channel.ref);
-    // An event that arrived meanwhile is newer.
-    channel.newest ??= newest;
+    await this.#learnNewest(channel);
+  }
+
+  async #learnNewest(channel: LocalChannel): Promise<void> {
+    channel.learnNewest(await this.#broker.subscribe(channel.ref));
+    channel.beginning = undefined;
   }
 
   async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {
@@ -314,13 +326,4 @@ export class Hub {
     const scope = this.#scopes.get(app);
     if (scope?.connections.size === 0 && scope.channels.size === 0) this.#scopes.delete(app);
   }
-}
-
-const hasBacklog = ({ pending, pendingBytes }: LocalChannel): boolean =>
-  pending.length >= BACKLOG_EVENTS || pendingBytes >= BACKLOG_BYTES;
-
-/** Fan-outs advance with each turn of the event loop. */
-async function whenCaughtUp(channel: LocalChannel): Promise<void> {
-  while (hasBacklog(channel)) await new Promise((resolve) => setImmediate(resolve));
-  channel.caughtUp = undefined;
 }

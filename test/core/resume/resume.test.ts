@@ -344,6 +344,30 @@ describe('a tab that comes back', () => {
     expect(site.logger.errors).toEqual([]);
   });
 
+  test('13.5 what is published before this node receives the channel is not missed', async () => {
+    let isUp = true;
+    const away = (memory: Stores): Stores => ({
+      ...memory,
+      broker: withOverrides(memory.broker, {
+        start: (deliver) => memory.broker.start((...event) => (isUp ? deliver(...event) : undefined)),
+        subscribe: (ref) => (isUp ? memory.broker.subscribe(ref) : Promise.resolve(undefined)),
+      }),
+    });
+    site = openCore({ stores: away });
+    await closed(await subscribed());
+    isUp = false;
+    await publish(1);
+    const again = await site.connect({ tab: TAB });
+    again.subscribe('orders');
+    await settled(8);
+    await publish(2);
+    isUp = true;
+    await expect.poll(() => numbersOf(again.frames)).toEqual([1, 2]);
+    await publish(3);
+    expect(numbersOf(again.frames)).toEqual([1, 2, 3]);
+    expect(site.logger.errors).toEqual([]);
+  });
+
   test('13.8 of many sockets with one id the records of 8 are kept', async () => {
     const clients = [];
     for (let at = 0; at < 9; at += 1) clients.push(await subscribed());

@@ -65,7 +65,7 @@ function refuseInspector(): void {
 // Each process loads only the code that it runs: the primary of several workers serves nothing itself.
 
 async function serveAlone(config: Config, logger: Logger) {
-  return (await import('./serve.ts')).serveAlone(config, logger);
+  return (await import('./handover/serve.ts')).serveAlone(config, logger);
 }
 
 async function serveByWorkers(config: Config, logger: Logger) {

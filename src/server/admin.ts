@@ -17,7 +17,7 @@ import { shownApps } from './status/app-list.ts';
 import { LiveSource } from './live/live-source.ts';
 import { workerMetrics } from './metrics.ts';
 import { statusReader } from './status/status.ts';
-import type { Processes } from './processes.ts';
+import type { Processes } from './handover/processes.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
 export interface AdminDeps {

@@ -22,7 +22,7 @@ import { nodeStatus } from './status/status.ts';
 import { onTunnel, onWebSocketUpgrade } from './entrances/upgrades.ts';
 import { startWebhooks, webhookControl, webhookFileIn, wishesIn } from './webhooks.ts';
 import { Shutdown } from './shutdown/shutdown.ts';
-import type { Processes } from './processes.ts';
+import type { Processes } from './handover/processes.ts';
 import { openStores } from '../stores/index.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { WebSocketTransport } from '../transports/websocket.ts';
@@ -105,7 +105,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   registerRoutes({ ...parts, requests }, await openOperatorRoutes(parts, requests));
   openHttpFallback(entrances.main.http, parts);
   await receiveFromCluster(stores, core);
-  await listenInTurn(entrances, ownStores.handover, await processes?.waitUntilMayListen());
+  await listenInTurn(entrances.all, ownStores.handover, await processes?.waitUntilMayListen());
   core.start();
   loadReport?.start();
   const { main, api, metrics } = entrances;
@@ -117,7 +117,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
     metricsPort: metrics?.port,
     connections: () => core.hub.size,
     stop: (how) => shutdown.stop(how),
-    gift: () => giftOf(entrances, ownStores.handover, webhooks),
+    gift: () => giftOf(entrances.all, ownStores.handover, webhooks),
     reloadTls: () => certificate.reload(httpServersOf(entrances), logger),
   };
 }

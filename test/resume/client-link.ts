@@ -120,6 +120,7 @@ export class ClientLink {
   readonly #clients = new Set<Socket>();
   readonly #connections = new Set<LinkedConnection>();
   #newest: LinkedConnection | undefined;
+  #accepted = 0;
 
   private constructor(pickPort: () => number) {
     this.#pickPort = pickPort;
@@ -161,10 +162,11 @@ export class ClientLink {
     const { awayMs } = this;
     this.awayMs = 0;
     this.onAway(awayMs);
-    setTimeout(() => this.#connect(client), awayMs);
+    const number = (this.#accepted += 1);
+    setTimeout(() => this.#connect(client, number), awayMs);
   }
 
-  #connect(client: Socket): void {
+  #connect(client: Socket, number: number): void {
     if (client.destroyed || !this.#server.listening) return void client.destroy();
     const connection = new LinkedConnection(client, this.#pickPort(), (isSeen) => {
       this.cuts += 1;
@@ -177,7 +179,8 @@ export class ClientLink {
     });
     if (this.nextLimit !== undefined) connection.cutAfter(this.nextLimit);
     this.nextLimit = undefined;
-    this.#newest = connection;
+    // One that the client gave up while it was held comes after a newer one.
+    if (number === this.#accepted) this.#newest = connection;
     client.resume();
   }
 }

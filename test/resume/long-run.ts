@@ -2,6 +2,7 @@
 import { sleep } from '../../src/core/util/time.ts';
 import { Cluster, type TestNode } from '../support/cluster.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
+import { groupBy } from '../support/delivery/delivery-log.ts';
 import { eventually } from '../support/wire.ts';
 import { ClientLink } from './client-link.ts';
 import { NumberedClient } from './numbered-client.ts';
@@ -138,10 +139,19 @@ class LongRun {
     const { redis } = this.#cluster;
     await redis.kill(this.#random.is(0.5) ? 'SIGKILL' : 'SIGTERM');
     this.#done.redisRestarts += 1;
+    const cutting = Promise.all(this.#links.map((link) => this.#cutSometimes(link)));
     await sleep(this.#random.below(2 * AWAY_MS));
     await redis.restart();
+    await cutting;
     this.#log('Redis was restarted');
     await this.#cluster.ready(READY_MS);
+  }
+
+  /** Every third client loses its connection, too, and comes back before, while or after Redis does. */
+  async #cutSometimes(link: ClientLink): Promise<void> {
+    if (!this.#random.is(1 / 3)) return;
+    await sleep(this.#random.below(2 * AWAY_MS));
+    link.connection?.cut();
   }
 
   async #deploy(): Promise<void> {
@@ -182,6 +192,13 @@ class LongRun {
     for (const example of this.#clients.flatMap(({ examples }) => examples).slice(0, 30))
       console.log(example);
     console.log(`exact ${JSON.stringify(exact)}\ntab ${JSON.stringify(tab)}`);
+    const reasons = [
+      ...groupBy(
+        this.#clients.flatMap(({ gapReasons }) => gapReasons),
+        (each) => each,
+      ),
+    ];
+    console.log(`gaps ${JSON.stringify(reasons.map(([reason, { length }]) => [reason, length]))}`);
     console.log(`answers ${JSON.stringify(Object.fromEntries(this.#publisher.outcomes))}`);
     const isRight = [exact, tab].every(({ lost, doubled, reordered }) => lost + doubled + reordered === 0);
     const { lost, doubled, reordered, gaps, missing } = exact;

@@ -37,6 +37,7 @@ export class NumberedClient {
   /** Connections that were established, without the first. */
   reconnects = 0;
   connectedAtMs = 0;
+  readonly gapReasons: string[] = [];
   /** Join and leave news of other members, after the roster. */
   memberChanges = 0;
   readonly #checkers = new Map<string, SequenceChecker>();
@@ -119,7 +120,10 @@ export class NumberedClient {
       if (this.#wasAwayTooLong) checker.wasAwayTooLong();
       if (this.isSubscribed) this.#wasAwayTooLong = false;
     });
-    channel.bind('wavehall:gap', ({ missing }: { missing?: number }) => checker.told(missing));
+    channel.bind('wavehall:gap', ({ reason, missing }: { reason: string; missing?: number }) => {
+      this.gapReasons.push(reason);
+      checker.told(missing);
+    });
     channel.bind(NUMBERED_EVENT, ({ n }: { n: number }) => checker.received(n, performance.now()));
     for (const change of ['added', 'removed'])
       channel.bind(`pusher:member_${change}`, () => (this.memberChanges += 1));

@@ -155,7 +155,7 @@ export class SequenceChecker {
     const from = Math.max(this.#next, this.#newest + 1);
     const skipped = Array.from({ length: Math.max(0, number - from) }, (_, at) => from + at);
     if (this.#gap === undefined) return skipped.forEach((each) => this.#passed.add(each));
-    this.counts.missing += skipped.length;
+    this.counts.missing += skipped.filter((each) => !published.isUncertain(channel, each)).length;
     if (!this.#gap.isTold && skipped.length > 0) this.counts.untold += 1;
     const isExactly = skipped.every((each) => !published.isUncertain(channel, each));
     const { missing } = this.#gap;

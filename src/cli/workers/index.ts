@@ -2,9 +2,9 @@ import cluster from 'node:cluster';
 import { drainTimes } from '../../config/clients/drain.ts';
 import type { Config } from '../../config/index.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import { keptSettings } from '../kept-settings.ts';
 import { watchReverbRestart } from '../reverb-restart.ts';
 import { handleSignals } from '../signals.ts';
+import { keptSettings } from './kept-settings.ts';
 import type { Opened } from './messages.ts';
 import { Primary } from './primary.ts';
 import { markOf, type WorkerMark, WORKER_VARIABLE } from './mark.ts';
@@ -27,7 +27,14 @@ export async function serveWithWorkers(config: Config, logger: Logger): Promise<
     worker.on('error', () => undefined);
     return childProcess(worker.process);
   };
-  const primary = new Primary({ workers, takesOver: false, drainMs: mostMs + returnMs, logger, clock: Date.now, fork });
+  const primary = new Primary({
+    workers,
+    takesOver: false,
+    drainMs: mostMs + returnMs,
+    logger,
+    clock: Date.now,
+    fork,
+  });
   const opened = await primary.start();
   handleSignals(primary);
   await watchReverbRestart(config, logger, () => primary.restart('php artisan reverb:restart'));

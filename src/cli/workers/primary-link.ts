@@ -1,12 +1,18 @@
-import { Peer, type PortHandle } from '../../server/handover/peer.ts';
-import type { Server } from '../../server/index.ts';
-import type { Processes } from '../../server/processes.ts';
+import { type Gift, Peer, type PortHandle } from '../../server/handover/peer.ts';
+import type { Processes } from '../../server/handover/processes.ts';
 import type { RestartAnswer, WorkerGroup } from '../../server/worker-group.ts';
-import type { Action, Order, Report } from './messages.ts';
+import type { Action, Opened, Order, Report } from './messages.ts';
 import type { PrimaryChannel } from './primary-channel.ts';
 
 /** Time in which the primary's order follows a signal to the whole process group. */
 const ORDER_MS = 500;
+
+/** The server of this process. */
+interface Server extends Opened {
+  stop(how: { readonly isReplaced: boolean }): Promise<void>;
+  reloadTls(): void;
+  gift(): Gift;
+}
 
 /** A serving process' view of its primary and of the other processes. */
 export class PrimaryLink implements Processes, WorkerGroup {
@@ -35,12 +41,18 @@ export class PrimaryLink implements Processes, WorkerGroup {
     return this.count > 1 ? this : undefined;
   }
 
-  /** Handles signals to this process too; one to the whole process group has the same effect as the primary's order. */
-  serve(server: Server): void {
+  /**
+   * Obeys the primary until it orders a stop. Rejects when the server cannot start. Handles signals to this process too; one to the
+   * whole process group has the same effect as the primary's order.
+   */
+  async serve(starting: Promise<Server>): Promise<void> {
+    const server = await starting;
     this.#server = server;
     this.#channel.onSignal('SIGTERM', () => this.#onSignal());
     this.#channel.onSignal('SIGINT', () => this.#onSignal());
     this.#channel.onSignal('SIGHUP', () => server.reloadTls());
+    const { port, secure, apiPort, metricsPort } = server;
+    void this.#channel.send({ report: 'opened', at: { port, secure, apiPort, metricsPort } });
     if (this.#isStopping) this.#stop();
   }
 

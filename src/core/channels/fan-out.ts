@@ -57,7 +57,7 @@ export class FanOut {
    * which it was sent the history. As long as events up to it are on their way to this node, the subscriber goes on waiting.
    */
   release(channel: LocalChannel, subscription: Subscription, sent?: Position): void {
-    if (sent !== undefined && channel.isBehind({ subscription, sent })) {
+    if (sent !== undefined && channel.waitsForNode({ subscription, sent })) {
       channel.ahead = [...(channel.ahead ?? []), { subscription, sent }];
       return;
     }

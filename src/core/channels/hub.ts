@@ -225,6 +225,18 @@ export class Hub {
     return this.#known(subscription.ref)?.startPosition(subscription);
   }
 
+  /**
+   * True once events published from now on arrive here, and those since the store was restarted if `sent` is of that time. Asks
+   * the broker if that is not known; all callers share one try.
+   */
+  async hasBegun(ref: ChannelRef, sent?: Position): Promise<boolean> {
+    const channel = this.#known(ref);
+    if (channel === undefined || channel.isOfTimeOf(sent)) return true;
+    channel.beginning ??= this.#underMutex(channel, () => this.#learnNewest(channel));
+    await channel.beginning;
+    return channel.isOfTimeOf(sent);
+  }
+
   /** True on a presence channel with so many members here. */
   isAmongMembers({ subscriptions }: Connection, members: number): boolean {
     const usersOn = (ref: ChannelRef): number => this.#known(ref)?.users?.size ?? 0;
@@ -240,9 +252,12 @@ export class Hub {
   async #begin(channel: LocalChannel): Promise<void> {
     channel.newest = undefined;
     channel.reached = undefined;
-    const newest = await this.#broker.subscribe(channel.ref);
-    // An event that arrived meanwhile is newer.
-    channel.newest ??= newest;
+    await this.#learnNewest(channel);
+  }
+
+  async #learnNewest(channel: LocalChannel): Promise<void> {
+    channel.learnNewest(await this.#broker.subscribe(channel.ref));
+    channel.beginning = undefined;
   }
 
   async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {

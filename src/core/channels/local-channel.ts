@@ -1,10 +1,10 @@
-import { isReservedChannel, kindOf, type Member, type Position } from '#protocol';
+import { isReservedChannel, isSameHistory, kindOf, type Member, type Position } from '#protocol';
 import type { Batch } from './batch.ts';
 import type { Subscription } from '../client/connection.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { DeliverySample } from '../traffic/delivery-latency.ts';
 import type { AppTraffic } from '../traffic/app-traffic.ts';
-import { isAfter } from '../resume/positions.ts';
+import { isAfter, isOfOlderGeneration } from '../resume/positions.ts';
 import { Mutex } from '../util/mutex.ts';
 
 /** A fan-out between two of its slices: `next` is the first place of `live` that it has not reached. */
@@ -51,6 +51,8 @@ export class LocalChannel {
   pendingSinceMs: number | undefined;
   /** Shared by the callers that wait for the backlog to end. */
   caughtUp: Promise<void> | undefined;
+  /** Shared by the callers that wait for the broker. */
+  beginning: Promise<void> | undefined;
   progress: Progress | undefined;
   /** Calls that hold the mutex or wait for it; the channel is kept while there are any. */
   callsInside = 0;
@@ -82,19 +84,37 @@ export class LocalChannel {
     this.#count(1, this.subscribers === 1);
   }
 
+  /** Notes the position of the node, which may be known of events that reached no subscriber here. */
+  learnNewest(newest: Position | undefined): void {
+    if (this.newest === undefined || newest === undefined) this.newest ??= newest;
+    else if (isOfOlderGeneration(this.newest, newest)) this.newest = newest;
+  }
+
+  /** True when the position of the node is known, and is not of an older generation than this one. */
+  isOfTimeOf(position: Position | undefined): boolean {
+    if (this.newest === undefined) return false;
+    return position === undefined || !isOfOlderGeneration(this.newest, position);
+  }
+
   /** True while events may arrive that the subscriber was sent already. Those of a new history come after all of the former. */
   isBehind({ subscription: { held = [] }, sent }: AheadOfNode): boolean {
     if (this.newest === undefined) return false;
-    if (this.newest.epoch === sent.epoch) return this.newest.offset < sent.offset;
+    if (isSameHistory(this.newest, sent)) return this.newest.offset < sent.offset;
+    if (this.newest.epoch === sent.epoch) return false;
     return held.every(({ position }) => position === undefined || position.epoch === sent.epoch);
+  }
+
+  /** Drops the held events that the subscriber was sent. True if it has to wait, because more of them may arrive. */
+  waitsForNode(each: AheadOfNode): boolean {
+    const { subscription, sent } = each;
+    subscription.held = subscription.held?.filter((event) => isAfter(event, sent));
+    return this.isBehind(each);
   }
 
   /** Takes those out of `ahead` whose events follow from now on, without the held events that they were sent. */
   takeReached(): readonly Subscription[] {
     const present = (this.ahead ?? []).filter(({ subscription: { held } }) => held !== undefined);
-    for (const { subscription, sent } of present)
-      subscription.held = subscription.held?.filter((event) => isAfter(event, sent));
-    const behind = present.filter((each) => this.isBehind(each));
+    const behind = present.filter((each) => this.waitsForNode(each));
     this.ahead = behind.length === 0 ? undefined : behind;
     return present.filter((each) => !behind.includes(each)).map(({ subscription }) => subscription);
   }

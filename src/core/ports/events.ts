@@ -49,7 +49,7 @@ export interface Broker {
   start(deliver: Deliver, replayed?: Replayed): Promise<void>;
   /**
    * Resolves once events published from now on will arrive, with the position of the newest event that was published before or
-   * that has arrived; `undefined`: it is not known.
+   * that has arrived; `undefined`: it is not known, and a further call may find it.
    */
   subscribe(ref: ChannelRef): Promise<EventPosition | undefined>;
   unsubscribe(ref: ChannelRef): Promise<void>;

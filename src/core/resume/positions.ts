@@ -28,11 +28,19 @@ export const laterOf = (older: Position | undefined, newer: Position | undefined
     ? older
     : newer;
 
+/** True when the store may have lost writes between a position and a later one of the same history: offsets may have been used again. */
+export const isOfOlderGeneration = (one: Position, other: Position): boolean =>
+  one.epoch === other.epoch && Number(one.generation) < Number(other.generation);
+
 /** True when an event is not among those of its history up to a position. */
 export const isAfter = (
   { position }: { readonly position?: Position | undefined },
   upTo: Position,
-): boolean => position === undefined || position.epoch !== upTo.epoch || position.offset > upTo.offset;
+): boolean =>
+  position === undefined ||
+  position.epoch !== upTo.epoch ||
+  isOfOlderGeneration(upTo, position) ||
+  position.offset > upTo.offset;
 
 export const isSamePosition = (one: Position, other: Position): boolean =>
   one.offset === other.offset && isSameHistory(one, other);

@@ -4,6 +4,7 @@ import { retentionOf } from '../channels/retention.ts';
 import { sendCached } from '../channels/subscribe-reply.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { CachedEvent, ChannelEvent, ChannelRef, History, HistoryPart } from '../ports/events.ts';
+import { Unavailable } from '../ports/failures.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
 import { type GapQuestion, gapReason } from './gap.ts';
 import { askPatiently } from './patience.ts';
@@ -15,6 +16,7 @@ const PORTION = { events: 200, bytes: 128 * 1024 };
 const MOST_HELD = 1000;
 
 interface ReplayDeps {
+  readonly hub: { hasBegun(ref: ChannelRef, sent?: Position): Promise<boolean> };
   readonly history: History;
   readonly clock: () => number;
   /** Unsent bytes above which the next portion waits. */
@@ -72,13 +74,24 @@ export class Replay {
       send(subscription, events, next);
       part = next;
     }
-    return part.newest && { ...part.newest, offset: part.until };
+    if (part.newest === undefined) return undefined;
+    const sent = { ...part.newest, offset: part.until };
+    await askPatiently(() => this.#whenBegun(ref, sent), this.#deps.clock);
+    return sent;
   }
 
-  /** `undefined`: it cannot be read. */
+  /** Reads the history once newer events arrive here, so that none comes between the two. `undefined`: it cannot be read. */
   #read(ref: ChannelRef, position: Position): Promise<HistoryPart | undefined> {
     const { history, clock } = this.#deps;
-    return askPatiently(() => history.after(ref, position, PORTION), clock);
+    return askPatiently(async () => {
+      await this.#whenBegun(ref);
+      return history.after(ref, position, PORTION);
+    }, clock);
+  }
+
+  async #whenBegun(ref: ChannelRef, sent?: Position): Promise<true> {
+    if (!(await this.#deps.hub.hasBegun(ref, sent))) throw new Unavailable('events do not arrive');
+    return true;
   }
 
   /** Resolves when the client has read enough of what was written before. */

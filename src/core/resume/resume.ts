@@ -1,13 +1,16 @@
 import type { Position, ResumeRequest } from '#protocol';
 import type { Connection, Subscription } from '../client/connection.ts';
-import type { CachedEvent, History } from '../ports/events.ts';
+import type { CachedEvent, ChannelRef, History } from '../ports/events.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
 import { newestSockets } from './earlier-sockets.ts';
 import { Replay } from './replay.ts';
 import { Tabs, type TabsDeps } from './tabs.ts';
 
 export interface ResumeDeps extends TabsDeps {
-  readonly hub: TabsDeps['hub'] & { startPosition(subscription: Subscription): Position | undefined };
+  readonly hub: TabsDeps['hub'] & {
+    startPosition(subscription: Subscription): Position | undefined;
+    hasBegun(ref: ChannelRef, sent?: Position): Promise<boolean>;
+  };
   readonly history: History;
   readonly outbound: { readonly softBytes: number };
   /** True: events of channels may pass that are in no history (those of an upstream, SPEC 13.1), so that no gap can be excluded. */

@@ -1,7 +1,17 @@
 import type { Handover } from '../../core/ports/nodes/handover.ts';
 import type { Webhooks } from '../../webhooks/index.ts';
-import type { Entrances } from '../entrances/entrances.ts';
 import type { Gift, Peer, PortHandle } from './peer.ts';
+
+/** A port of a server. */
+interface Port {
+  /** The same in both processes if its setting is the same. */
+  readonly name: string;
+  /** `undefined`: it does not listen. */
+  readonly handle: PortHandle | undefined;
+  readonly http: { close(): Promise<unknown> };
+  /** Listens, at a socket that another process has opened if one is given. */
+  listen(handle?: PortHandle): Promise<void>;
+}
 
 const NO_PORTS: ReadonlyMap<string, PortHandle> = new Map();
 
@@ -11,7 +21,7 @@ const NO_PORTS: ReadonlyMap<string, PortHandle> = new Map();
  * Rejects with the first problem.
  */
 export async function listenInTurn(
-  { all }: Entrances,
+  all: readonly Port[],
   handover: Handover | undefined,
   predecessor: Peer | undefined,
 ): Promise<void> {
@@ -31,7 +41,7 @@ export async function listenInTurn(
 
 /** Makes what this server gives to the process that replaces it. Its webhooks are delivered by that process. */
 export const giftOf = (
-  { all }: Entrances,
+  all: readonly Port[],
   handover: Handover | undefined,
   webhooks: Pick<Webhooks, 'close'> | undefined,
 ): Gift => ({

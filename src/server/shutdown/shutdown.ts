@@ -167,7 +167,9 @@ export class Shutdown {
     const mayReturn = this.#isReplaced || stores.clusterLoad !== undefined;
     const members = core.departures.waiting;
     if (mayReturn && members > 0)
-      logger.warn('The server stops: it waits until its members are back on other nodes or processes', { members });
+      logger.warn('The server stops: it waits until its members are back on other nodes or processes', {
+        members,
+      });
     await core.departures.end(mayReturn ? this.#hurry.signal : AbortSignal.abort());
   }
 

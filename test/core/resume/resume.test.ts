@@ -400,6 +400,75 @@ describe('a tab that comes back', () => {
     expect(numbersOf(await back())).toEqual([2, 3]);
   });
 
+  test('13.5 what is published before this node receives the channel is not missed', async () => {
+    let isUp = true;
+    const away = (memory: Stores): Stores => ({
+      ...memory,
+      broker: withOverrides(memory.broker, {
+        start: (deliver) => memory.broker.start((...event) => (isUp ? deliver(...event) : undefined)),
+        subscribe: (ref) => (isUp ? memory.broker.subscribe(ref) : Promise.resolve(undefined)),
+      }),
+    });
+    site = openCore({ stores: away });
+    await closed(await subscribed());
+    isUp = false;
+    await publish(1);
+    const again = await site.connect({ tab: TAB });
+    again.subscribe('orders');
+    await settled(8);
+    await publish(2);
+    isUp = true;
+    await expect.poll(() => numbersOf(again.frames)).toEqual([1, 2]);
+    await publish(3);
+    expect(numbersOf(again.frames)).toEqual([1, 2, 3]);
+    expect(site.logger.errors).toEqual([]);
+  });
+
+  test('13.5 what a node reads again after a restart of the store comes once', async () => {
+    const ref = { app: 'app-id', channel: 'orders' };
+    let generation = '0';
+    let isResumed = true;
+    const restarted = (memory: Stores): Stores => ({
+      ...memory,
+      broker: withOverrides(memory.broker, {
+        start: (deliver) => memory.broker.start((...event) => (isResumed ? deliver(...event) : undefined)),
+        subscribe: async () => ({
+          ...(await memory.broker.subscribe(ref))!,
+          generation: isResumed ? generation : '0',
+        }),
+      }),
+      history: withOverrides(memory.history, {
+        after: async (...args) => {
+          const part = await memory.history.after(...args);
+          return { ...part, newest: part.newest && { ...part.newest, generation } };
+        },
+      }),
+    });
+    site = openCore({ stores: restarted });
+    const other = await site.connect();
+    other.subscribe('orders');
+    const client = await subscribed();
+    await publish(1, 2);
+    site.tabs.tick();
+    answer(client);
+    await closed(client);
+    [generation, isResumed] = ['1', false];
+    await publish(3);
+    const again = await site.connect({ tab: TAB });
+    again.subscribe('orders');
+    await settled(8);
+    expect(numbersOf(again.frames)).toEqual([3]);
+    isResumed = true;
+    const { epoch } = (await site.stores.broker.subscribe(ref))!;
+    for (const offset of [2, 3, 4])
+      site.hub.deliver(ref, {
+        payload: encode.event('n', String(offset), 'orders'),
+        position: { epoch, generation, offset },
+      });
+    await expect.poll(() => numbersOf(again.frames)).toEqual([3, 4]);
+    expect(site.logger.errors).toEqual([]);
+  });
+
   test('13.8 of many sockets with one id the records of 8 are kept', async () => {
     const clients = [];
     for (let at = 0; at < 9; at += 1) clients.push(await subscribed());

@@ -75,10 +75,11 @@ export class Receiver {
 
   /**
    * Resolves once events published from now on will be delivered, with the position of the newest one until now. While Redis is
-   * unavailable, the next `resume` subscribes; the position is not known then.
+   * unavailable, the next `resume` or call subscribes; the position is not known then.
    */
   async subscribe(ref: ChannelRef): Promise<Position | undefined> {
-    const channel = this.#begin(ref);
+    const channel = this.#channels.get(this.#deps.keys.channel(ref).pubsubChannel) ?? this.#begin(ref);
+    if (channel.hasBegun) return channel.position ?? NO_EVENTS;
     try {
       await this.#deps.links.subscriber.subscribe([channel.keys.pubsubChannel]);
       await this.#catchUp(channel);

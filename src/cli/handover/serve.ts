@@ -1,18 +1,19 @@
 import { fork as startProcess } from 'node:child_process';
 import cluster from 'node:cluster';
-import { drainTimes } from '../config/clients/drain.ts';
-import type { Config } from '../config/index.ts';
-import type { Logger } from '../core/ports/logger.ts';
-import { ConfigError } from '../settings/settings.ts';
-import { ownProcess } from './handover/own-process.ts';
-import { keptSettings } from './kept-settings.ts';
-import { watchReverbRestart } from './reverb-restart.ts';
-import { handleSignals } from './signals.ts';
-import { markOf, WORKER_VARIABLE, type WorkerMark } from './workers/mark.ts';
-import type { Opened } from './workers/messages.ts';
-import { Primary } from './workers/primary.ts';
-import { childProcess, failedProcess, type ServingProcess } from './workers/serving-process.ts';
-import { serveFor } from './workers/worker.ts';
+import { drainTimes } from '../../config/clients/drain.ts';
+import type { Config } from '../../config/index.ts';
+import type { Logger } from '../../core/ports/logger.ts';
+import { startServer } from '../../server/index.ts';
+import { ConfigError } from '../../settings/settings.ts';
+import { ownProcess } from './own-process.ts';
+import { keptSettings } from '../workers/kept-settings.ts';
+import { watchReverbRestart } from '../reverb-restart.ts';
+import { handleSignals } from '../signals.ts';
+import { markOf, WORKER_VARIABLE, type WorkerMark } from '../workers/mark.ts';
+import type { Opened } from '../workers/messages.ts';
+import { PrimaryLink } from '../workers/primary-link.ts';
+import { Primary } from '../workers/primary.ts';
+import { childProcess, failedProcess, type ServingProcess } from '../workers/serving-process.ts';
 
 /**
  * Serves in this process until a signal ends it. Rejects when it cannot start. A restart replaces the server by one in a new
@@ -24,7 +25,14 @@ export async function serveAlone(config: Config, logger: Logger): Promise<Opened
   const fork = (mark: WorkerMark): ServingProcess =>
     hasStarted ? successor({ ...config, port }, mark) : serveHere(config, logger);
   const { mostMs, returnMs } = drainTimes(config);
-  const primary = new Primary({ workers: 1, takesOver: true, drainMs: mostMs + returnMs, logger, clock: Date.now, fork });
+  const primary = new Primary({
+    workers: 1,
+    takesOver: true,
+    drainMs: mostMs + returnMs,
+    logger,
+    clock: Date.now,
+    fork,
+  });
   const opened = await primary.start();
   hasStarted = true;
   ({ port } = opened);
@@ -35,7 +43,8 @@ export async function serveAlone(config: Config, logger: Logger): Promise<Opened
 
 function serveHere(config: Config, logger: Logger): ServingProcess {
   const { process: own, channel } = ownProcess();
-  serveFor(channel, config, logger, { restarts: 0 }).catch((error: unknown) => {
+  const link = new PrimaryLink(channel, { workers: 1, restarts: 0 });
+  link.serve(startServer(config, logger, link)).catch((error: unknown) => {
     const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
     void channel.send({ report: 'failed', problems });
   });

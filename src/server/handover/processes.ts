@@ -1,5 +1,5 @@
-import type { Peer } from './handover/peer.ts';
-import type { RestartAnswer, WorkerGroup } from './worker-group.ts';
+import type { Peer } from './peer.ts';
+import type { RestartAnswer, WorkerGroup } from '../worker-group.ts';
 
 /** The processes around this one, as the server sees them. */
 export interface Processes {

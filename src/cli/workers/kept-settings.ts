@@ -1,4 +1,4 @@
-import { type Config, SERVER_SETTINGS } from '../config/index.ts';
+import { type Config, SERVER_SETTINGS } from '../../config/index.ts';
 
 /** Settings that hold until the first process ends. A new process reads all others again, from the environment's file too. */
 export const keptSettings = ({

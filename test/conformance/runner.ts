@@ -47,6 +47,8 @@ export class Servers {
     if (known) return known;
     const started = this.#start(needs);
     this.#running.set(key, started);
+    // The next try starts another one.
+    started.catch(() => this.#running.delete(key));
     return started;
   }
 

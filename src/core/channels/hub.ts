@@ -1,6 +1,7 @@
 import type { Member, Position } from '#protocol';
 import { type Connection, Subscription } from '../client/connection.ts';
-import { LocalChannel } from './local-channel.ts';
+import { AppScopes } from './app-scopes.ts';
+import type { LocalChannel } from './local-channel.ts';
 import { isPendingDelivery, type PendingDelivery } from './pending-delivery.ts';
 import { caughtUp, hasBacklog } from './backlog.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
@@ -16,12 +17,6 @@ interface ChannelFanOut {
   release(channel: LocalChannel, subscription: Subscription, sent?: Position): void;
 }
 
-/** The connections and channels of one app on this node. Apps never see each other: every look-up begins here. */
-interface AppScope {
-  readonly connections: Map<string, Connection>;
-  readonly channels: Map<string, LocalChannel>;
-}
-
 interface HubDeps {
   readonly broker: Broker;
   readonly membership: Membership;
@@ -32,7 +27,7 @@ interface HubDeps {
 
 /** The connections of this node, the channels that each is on, and the events on their way to them. */
 export class Hub {
-  readonly #scopes = new Map<string, AppScope>();
+  readonly #apps: AppScopes;
   readonly #broker: Broker;
   readonly #membership: Membership;
   readonly #fanOut: ChannelFanOut;
@@ -45,6 +40,7 @@ export class Hub {
     this.#fanOut = deps.fanOut;
     this.#logger = deps.logger;
     this.#traffic = deps.traffic;
+    this.#apps = new AppScopes(deps.traffic);
   }
 
   /** Each thing that happens, for those who look now. */
@@ -56,32 +52,24 @@ export class Hub {
 
   /** False when a connection of that app has this id already. */
   add(connection: Connection): boolean {
-    const { connections } = this.#scope(connection.app.id);
-    if (connections.has(connection.socketId)) return false;
-    connections.set(connection.socketId, connection);
-    return true;
+    return this.#apps.add(connection);
   }
 
   remove(connection: Connection): void {
-    this.#scopes.get(connection.app.id)?.connections.delete(connection.socketId);
-    this.#forgetEmpty(connection.app.id);
+    this.#apps.remove(connection);
   }
 
   connection(app: string, socketId: string): Connection | undefined {
-    return this.#scopes.get(app)?.connections.get(socketId);
+    return this.#apps.connection(app, socketId);
   }
 
   /** Lists the connections of one app, or of all. */
-  *connections(app?: string): Iterable<Connection> {
-    for (const [id, scope] of this.#scopes) {
-      if (app === undefined || app === id) yield* scope.connections.values();
-    }
+  connections(app?: string): Iterable<Connection> {
+    return this.#apps.connections(app);
   }
 
   get size(): number {
-    let size = 0;
-    for (const { connections } of this.#scopes.values()) size += connections.size;
-    return size;
+    return this.#apps.size;
   }
 
   // --- subscriptions ---------------------------------------------------------------------------
@@ -101,7 +89,7 @@ export class Hub {
     member: Member | undefined,
     check?: () => Promise<void>,
   ): Promise<Subscription> {
-    const channel = this.#channel({ app: connection.app.id, channel: name });
+    const channel = this.#apps.channel({ app: connection.app.id, channel: name });
     return this.#underMutex(channel, async () => {
       if (check !== undefined) await check();
       if (channel.occupants === 0) await this.#begin(channel);
@@ -126,7 +114,7 @@ export class Hub {
    * When `check` or the cluster rejects, it stays the member that it was.
    */
   changeMember(subscription: Subscription, member: Member, check: () => Promise<void>): Promise<void> {
-    const channel = this.#channel(subscription.ref);
+    const channel = this.#apps.channel(subscription.ref);
     return this.#underMutex(channel, async () => {
       await check();
       const { member: before, connection, ref } = subscription;
@@ -148,13 +136,13 @@ export class Hub {
   /** `sent`: position up to which it was sent the history, which may be ahead of what this node has received. */
   release(subscription: Subscription, sent?: Position): void {
     if (subscription.held === undefined) return;
-    this.#fanOut.release(this.#channel(subscription.ref), subscription, sent);
+    this.#fanOut.release(this.#apps.channel(subscription.ref), subscription, sent);
     if (this.live.isWatched) this.live.subscribed(subscription);
   }
 
   /** The only way out of a channel: unsubscribed, closed, or failed while subscribing. Leaving twice is not an error. */
   leave(subscription: Subscription): Promise<void> {
-    const channel = this.#channel(subscription.ref);
+    const channel = this.#apps.channel(subscription.ref);
     return this.#underMutex(channel, () => this.#exit(channel, subscription));
   }
 
@@ -163,7 +151,7 @@ export class Hub {
    * is nothing to depart.
    */
   leaveForNow(subscription: Subscription): Promise<boolean> {
-    const channel = this.#channel(subscription.ref);
+    const channel = this.#apps.channel(subscription.ref);
     return this.#underMutex(channel, () => {
       const isOnIt = this.#drop(channel, subscription);
       if (isOnIt) channel.departing += 1;
@@ -173,7 +161,7 @@ export class Hub {
 
   /** Once for each `leaveForNow` that was true. */
   depart({ ref, member }: Subscription): Promise<void> {
-    const channel = this.#channel(ref);
+    const channel = this.#apps.channel(ref);
     return this.#underMutex(channel, () => {
       channel.departing -= 1;
       return this.#reportExit(channel, member);
@@ -184,7 +172,7 @@ export class Hub {
 
   /** Passes an event, from this node or another, on to the channel's subscribers here. Never throws. */
   deliver(ref: ChannelRef, event: ChannelEvent): void {
-    const channel = this.#known(ref);
+    const channel = this.#apps.known(ref);
     if (channel === undefined) return;
     if (this.#logger.debugging) this.#logger.debug('Broadcasting To', ref.channel, event.payload);
     this.#fanOut.push(channel, event);
@@ -192,37 +180,37 @@ export class Hub {
 
   /** Measures the time until this event is written to the channel's sockets here; without any, nothing is measured. */
   measureDelivery(ref: ChannelRef, sample: DeliverySample): void {
-    const channel = this.#known(ref);
+    const channel = this.#apps.known(ref);
     if (channel !== undefined) channel.sample = sample;
   }
 
   /** True when the channel's sockets here are so far behind that more events would only wait in memory. */
   hasBacklog(ref: ChannelRef): boolean {
-    const channel = this.#known(ref);
+    const channel = this.#apps.known(ref);
     return channel !== undefined && hasBacklog(channel);
   }
 
   /** Resolves when the channel is not behind any more; all callers share one promise. `undefined`: it is not behind. */
   caughtUp(ref: ChannelRef): Promise<void> | undefined {
-    const channel = this.#known(ref);
+    const channel = this.#apps.known(ref);
     return channel && caughtUp(channel);
   }
 
   /** The events of this client's channels that are not sent to it yet, as one entry for each channel. */
   pendingDeliveries({ subscriptions }: Connection): readonly PendingDelivery[] {
     return subscriptions
-      .map((subscription) => ({ subscription, upTo: this.#channel(subscription.ref).localSequence }))
+      .map((subscription) => ({ subscription, upTo: this.#apps.channel(subscription.ref).localSequence }))
       .filter(isPendingDelivery);
   }
 
   /** Position up to which everything was written to a subscriber; `undefined`: it is not known. */
   writtenPosition(subscription: Subscription): Position | undefined {
-    return this.#known(subscription.ref)?.writtenPosition(subscription);
+    return this.#apps.known(subscription.ref)?.writtenPosition(subscription);
   }
 
   /** Position after which the events come that are held for a subscriber; `undefined`: it is not known. */
   startPosition(subscription: Subscription): Position | undefined {
-    return this.#known(subscription.ref)?.startPosition(subscription);
+    return this.#apps.known(subscription.ref)?.startPosition(subscription);
   }
 
   /**
@@ -230,7 +218,7 @@ export class Hub {
    * the broker if that is not known; all callers share one try.
    */
   async hasBegun(ref: ChannelRef, sent?: Position): Promise<boolean> {
-    const channel = this.#known(ref);
+    const channel = this.#apps.known(ref);
     if (channel === undefined || channel.isOfTimeOf(sent)) return true;
     channel.beginning ??= this.#underMutex(channel, () => this.#learnNewest(channel));
     await channel.beginning;
@@ -239,15 +227,11 @@ export class Hub {
 
   /** True on a presence channel with so many members here. */
   isAmongMembers({ subscriptions }: Connection, members: number): boolean {
-    const usersOn = (ref: ChannelRef): number => this.#known(ref)?.users?.size ?? 0;
+    const usersOn = (ref: ChannelRef): number => this.#apps.known(ref)?.users?.size ?? 0;
     return subscriptions.some(({ ref, member }) => member !== undefined && usersOn(ref) >= members);
   }
 
   // --- internal --------------------------------------------------------------------------------
-
-  #known({ app, channel }: ChannelRef): LocalChannel | undefined {
-    return this.#scopes.get(app)?.channels.get(channel);
-  }
 
   async #begin(channel: LocalChannel): Promise<void> {
     channel.newest = undefined;
@@ -311,37 +295,7 @@ export class Hub {
       return await channel.mutex.run(task);
     } finally {
       channel.callsInside -= 1;
-      this.#forgetUnused(channel);
+      this.#apps.forgetUnused(channel);
     }
-  }
-
-  #scope(app: string): AppScope {
-    let scope = this.#scopes.get(app);
-    if (scope === undefined) {
-      scope = { connections: new Map(), channels: new Map() };
-      this.#scopes.set(app, scope);
-    }
-    return scope;
-  }
-
-  #channel(ref: ChannelRef): LocalChannel {
-    const { channels } = this.#scope(ref.app);
-    let channel = channels.get(ref.channel);
-    if (channel === undefined) {
-      channel = new LocalChannel(ref, this.#traffic.of(ref.app));
-      channels.set(ref.channel, channel);
-    }
-    return channel;
-  }
-
-  #forgetUnused(channel: LocalChannel): void {
-    if (channel.occupants > 0 || channel.callsInside > 0) return;
-    this.#scopes.get(channel.ref.app)?.channels.delete(channel.ref.channel);
-    this.#forgetEmpty(channel.ref.app);
-  }
-
-  #forgetEmpty(app: string): void {
-    const scope = this.#scopes.get(app);
-    if (scope?.connections.size === 0 && scope.channels.size === 0) this.#scopes.delete(app);
   }
 }

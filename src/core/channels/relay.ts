@@ -1,5 +1,5 @@
 import type { Connection } from '../client/connection.ts';
-import type { Hub } from './hub.ts';
+import type { LiveFeed } from '../live/feed.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
 import { OutcomeUnknown, Unavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -8,7 +8,7 @@ import type { Logger } from '../ports/logger.ts';
 const MOST_IN_FLIGHT = 64;
 
 interface RelayDeps {
-  readonly hub: Hub;
+  readonly hub: { readonly live: LiveFeed; deliver(ref: ChannelRef, event: ChannelEvent): void };
   readonly broker: Broker;
   readonly logger: Logger;
 }

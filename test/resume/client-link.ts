@@ -113,8 +113,6 @@ export class ClientLink {
   cuts = 0;
   /** Called when the connection of the client is cut; pusher-js reports it up to a second later. */
   onCut: (isSeen: boolean) => void = () => undefined;
-  /** Called when a connection is held. */
-  onAway: (ms: number) => void = () => undefined;
   readonly #server: Server;
   readonly #pickPort: () => number;
   readonly #clients = new Set<Socket>();
@@ -161,7 +159,6 @@ export class ClientLink {
     client.pause();
     const { awayMs } = this;
     this.awayMs = 0;
-    this.onAway(awayMs);
     const number = (this.#accepted += 1);
     setTimeout(() => this.#connect(client, number), awayMs);
   }

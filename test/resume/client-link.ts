@@ -113,14 +113,10 @@ export class ClientLink {
   cuts = 0;
   /** Called when the connection of the client is cut; pusher-js reports it up to a second later. */
   onCut: (isSeen: boolean) => void = () => undefined;
-  /** Called when a connection is held. */
-  onAway: (ms: number) => void = () => undefined;
   readonly #server: Server;
   readonly #pickPort: () => number;
   readonly #clients = new Set<Socket>();
   readonly #connections = new Set<LinkedConnection>();
-  #newest: LinkedConnection | undefined;
-  #accepted = 0;
 
   private constructor(pickPort: () => number) {
     this.#pickPort = pickPort;
@@ -138,14 +134,14 @@ export class ClientLink {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** The connection of the client; undefined while it has none. One that ends before its upgrade, pusher-js tries again after 15 s. */
-  get connection(): Pick<LinkedConnection, 'cut' | 'cutUnseen' | 'cutAfter'> | undefined {
-    return this.#newest?.isUpgraded === true ? this.#newest : undefined;
+  /** Connections that the server has taken: pusher-js tries one that ends before that again after 15 s. One that it gave up may be among them. */
+  get connections(): readonly Pick<LinkedConnection, 'cut' | 'cutUnseen' | 'cutAfter'>[] {
+    return [...this.#connections].filter(({ isUpgraded }) => isUpgraded);
   }
 
   /** State of its connections, for errors. */
   get description(): string {
-    return `${this.#clients.size} sockets of the client, the newest connection ${this.#newest?.description ?? 'has ended'}`;
+    return `${this.#clients.size} sockets of the client, connections: ${[...this.#connections].map((each) => each.description).join('; ')}`;
   }
 
   async close(): Promise<void> {
@@ -161,26 +157,19 @@ export class ClientLink {
     client.pause();
     const { awayMs } = this;
     this.awayMs = 0;
-    this.onAway(awayMs);
-    const number = (this.#accepted += 1);
-    setTimeout(() => this.#connect(client, number), awayMs);
+    setTimeout(() => this.#connect(client), awayMs);
   }
 
-  #connect(client: Socket, number: number): void {
+  #connect(client: Socket): void {
     if (client.destroyed || !this.#server.listening) return void client.destroy();
     const connection = new LinkedConnection(client, this.#pickPort(), (isSeen) => {
       this.cuts += 1;
       this.onCut(isSeen);
     });
     this.#connections.add(connection);
-    client.once('close', () => {
-      this.#connections.delete(connection);
-      if (this.#newest === connection) this.#newest = undefined;
-    });
+    client.once('close', () => this.#connections.delete(connection));
     if (this.nextLimit !== undefined) connection.cutAfter(this.nextLimit);
     this.nextLimit = undefined;
-    // One that the client gave up while it was held comes after a newer one.
-    if (number === this.#accepted) this.#newest = connection;
     client.resume();
   }
 }

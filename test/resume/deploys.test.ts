@@ -28,6 +28,8 @@ const MOST_OFTEN = 0.05;
 class DeployedNode {
   readonly #env: Record<string, string>;
   #server: TestServer | undefined;
+  /** Warnings and errors of all its processes. */
+  readonly warnings: string[] = [];
 
   constructor(env: Record<string, string>) {
     this.#env = env;
@@ -46,6 +48,7 @@ class DeployedNode {
   async stop(): Promise<void> {
     this.#server?.kill();
     expect(await this.#server?.exited).toBe(0);
+    this.warnings.push(...(this.#server?.output().match(/^.*"level":[456]0.*$/gm) ?? []));
   }
 
   async close(): Promise<void> {
@@ -154,6 +157,8 @@ withPrograms('G16 F07 rolling deploys behind HAProxy', ['haproxy'], () => {
       const counts = totalOf(clients.map((client) => client.finish()));
       for (const example of clients.flatMap(({ examples }) => examples).slice(0, 10)) console.log(example);
       console.log(`${publisher.accepted} events published, ${counts.received} received`);
+      for (const line of nodes.flatMap(({ warnings }) => warnings).slice(0, 20))
+        console.log(line.slice(0, 300));
       expect(Object.fromEntries(publisher.outcomes)).toEqual({ 200: expect.any(Number) });
       expect(violationsOf(counts)).toEqual(NONE);
     },

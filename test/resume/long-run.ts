@@ -151,7 +151,7 @@ class LongRun {
   async #cutSometimes(link: ClientLink): Promise<void> {
     if (!this.#random.is(1 / 3)) return;
     await sleep(this.#random.below(2 * AWAY_MS));
-    link.connection?.cut();
+    for (const each of link.connections) each.cut();
   }
 
   async #deploy(): Promise<void> {

@@ -27,6 +27,8 @@ interface ClientOptions {
   readonly promised: Promised;
   readonly port: number;
   readonly published: Published;
+  /** Time of absence after which a tab may miss events, because they are no longer kept. */
+  readonly keptMs?: number;
 }
 
 /** A real pusher-js that checks what it receives: with the client file, or with the id of a tab and nothing else. */
@@ -43,9 +45,11 @@ export class NumberedClient {
   readonly #checkers = new Map<string, SequenceChecker>();
   readonly #subscribed = new Set<string>();
   readonly #published: Published;
-  #wasAwayTooLong = false;
+  readonly #keptMs: number;
+  #awaySinceMs: number | undefined;
 
-  constructor({ name, promised, port, published }: ClientOptions) {
+  constructor({ name, promised, port, published, keptMs = Infinity }: ClientOptions) {
+    this.#keptMs = keptMs;
     this.name = name;
     this.promised = promised;
     this.#published = published;
@@ -85,12 +89,8 @@ export class NumberedClient {
   /** The connection is lost. `isSeen`: the server is told. */
   lost(isSeen: boolean): void {
     this.#subscribed.clear();
+    this.#awaySinceMs ??= performance.now();
     for (const checker of this.#checkers.values()) checker.cut(performance.now(), isSeen);
-  }
-
-  /** It stays away for longer than events are kept. */
-  staysAwayTooLong(): void {
-    this.#wasAwayTooLong = true;
   }
 
   /** Events that arrived so far. */
@@ -117,8 +117,9 @@ export class NumberedClient {
     channel.bind('pusher:subscription_succeeded', () => {
       this.#subscribed.add(name);
       checker.subscribed();
-      if (this.#wasAwayTooLong) checker.wasAwayTooLong();
-      if (this.isSubscribed) this.#wasAwayTooLong = false;
+      const awayMs = performance.now() - (this.#awaySinceMs ?? Infinity);
+      if (awayMs > this.#keptMs) checker.wasAwayTooLong();
+      if (this.isSubscribed) this.#awaySinceMs = undefined;
     });
     channel.bind('wavehall:gap', ({ reason, missing }: { reason: string; missing?: number }) => {
       this.gapReasons.push(reason);

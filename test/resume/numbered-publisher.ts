@@ -89,6 +89,6 @@ export class NumberedPublisher implements Published {
     const path = signedPath(appAt(address), 'POST', `/apps/${APP.id}/batch_events`, [], body);
     const headers = { 'Content-Type': 'application/json' };
     const answer = await http(address, { method: 'POST', path, body, headers, agent: this.#agent });
-    return `${answer.status}`;
+    return answer.status === 200 ? '200' : `${answer.status} ${answer.text.slice(0, 100)}`;
   }
 }

@@ -1,20 +1,25 @@
 import type { Connection } from '../client/connection.ts';
 import type { ChannelRef } from '../ports/events.ts';
-import type { Traffic } from '../traffic/traffic.ts';
-import { LocalChannel } from './local-channel.ts';
 
-interface AppScope {
+interface AppScope<Channel> {
   readonly connections: Map<string, Connection>;
-  readonly channels: Map<string, LocalChannel>;
+  readonly channels: Map<string, Channel>;
+}
+
+/** A channel that is forgotten when nobody is on it, and no call is about to change that. */
+interface Occupied {
+  readonly ref: ChannelRef;
+  readonly occupants: number;
+  readonly callsInside: number;
 }
 
 /** The connections and channels of each app on this node. Apps never see each other: every look-up begins with the app. */
-export class AppScopes {
-  readonly #scopes = new Map<string, AppScope>();
-  readonly #traffic: Traffic;
+export class AppScopes<Channel extends Occupied> {
+  readonly #scopes = new Map<string, AppScope<Channel>>();
+  readonly #createChannel: (ref: ChannelRef) => Channel;
 
-  constructor(traffic: Traffic) {
-    this.#traffic = traffic;
+  constructor(createChannel: (ref: ChannelRef) => Channel) {
+    this.#createChannel = createChannel;
   }
 
   /** False when a connection of that app has this id already. */
@@ -47,29 +52,29 @@ export class AppScopes {
     return size;
   }
 
-  known({ app, channel }: ChannelRef): LocalChannel | undefined {
+  known({ app, channel }: ChannelRef): Channel | undefined {
     return this.#scopes.get(app)?.channels.get(channel);
   }
 
   /** Returns a channel, which is made if nobody is on it. */
-  channel(ref: ChannelRef): LocalChannel {
+  channel(ref: ChannelRef): Channel {
     const { channels } = this.#scope(ref.app);
     let channel = channels.get(ref.channel);
     if (channel === undefined) {
-      channel = new LocalChannel(ref, this.#traffic.of(ref.app));
+      channel = this.#createChannel(ref);
       channels.set(ref.channel, channel);
     }
     return channel;
   }
 
   /** Forgets a channel that nobody is on. */
-  forgetUnused({ ref, occupants, callsInside }: LocalChannel): void {
+  forgetUnused({ ref, occupants, callsInside }: Channel): void {
     if (occupants > 0 || callsInside > 0) return;
     this.#scopes.get(ref.app)?.channels.delete(ref.channel);
     this.#forgetEmpty(ref.app);
   }
 
-  #scope(app: string): AppScope {
+  #scope(app: string): AppScope<Channel> {
     let scope = this.#scopes.get(app);
     if (scope === undefined) {
       scope = { connections: new Map(), channels: new Map() };

@@ -1,7 +1,7 @@
 import type { Member, Position } from '#protocol';
 import { type Connection, Subscription } from '../client/connection.ts';
 import { AppScopes } from './app-scopes.ts';
-import type { LocalChannel } from './local-channel.ts';
+import { LocalChannel } from './local-channel.ts';
 import { isPendingDelivery, type PendingDelivery } from './pending-delivery.ts';
 import { caughtUp, hasBacklog } from './backlog.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
@@ -27,7 +27,7 @@ interface HubDeps {
 
 /** The connections of this node, the channels that each is on, and the events on their way to them. */
 export class Hub {
-  readonly #apps: AppScopes;
+  readonly #apps: AppScopes<LocalChannel>;
   readonly #broker: Broker;
   readonly #membership: Membership;
   readonly #fanOut: ChannelFanOut;
@@ -40,7 +40,7 @@ export class Hub {
     this.#fanOut = deps.fanOut;
     this.#logger = deps.logger;
     this.#traffic = deps.traffic;
-    this.#apps = new AppScopes(deps.traffic);
+    this.#apps = new AppScopes((ref) => new LocalChannel(ref, deps.traffic.of(ref.app)));
   }
 
   /** Each thing that happens, for those who look now. */

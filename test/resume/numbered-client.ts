@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Channel, Options } from 'pusher-js';
+import type { Channel, Options, PresenceChannel } from 'pusher-js';
 import { resume } from '../../client/index.ts';
 import { optionsFor, Pusher } from '../clients/stock-clients.ts';
 import { APP } from '../support/app.ts';
@@ -42,6 +42,8 @@ export class NumberedClient {
   readonly gapReasons: string[] = [];
   /** Join and leave news of other members, after the roster. */
   memberChanges = 0;
+  /** Longest time from the loss of a connection until all channels were subscribed again. */
+  longestAwayMs = 0;
   readonly #checkers = new Map<string, SequenceChecker>();
   readonly #subscribed = new Set<string>();
   readonly #published: Published;
@@ -75,6 +77,11 @@ export class NumberedClient {
   /** True when every channel is subscribed on the present connection. */
   get isSubscribed(): boolean {
     return this.isConnected && this.#subscribed.size === this.#checkers.size;
+  }
+
+  /** Members of a presence channel, as this client knows them. */
+  membersOf(name: string): number {
+    return (this.pusher.channel(name) as PresenceChannel).members.count;
   }
 
   /** True when the last event of each channel has arrived. */
@@ -119,7 +126,9 @@ export class NumberedClient {
       checker.subscribed();
       const awayMs = performance.now() - (this.#awaySinceMs ?? Infinity);
       if (awayMs > this.#keptMs) checker.wasAwayTooLong();
-      if (this.isSubscribed) this.#awaySinceMs = undefined;
+      if (!this.isSubscribed) return;
+      if (this.#awaySinceMs !== undefined) this.longestAwayMs = Math.max(this.longestAwayMs, awayMs);
+      this.#awaySinceMs = undefined;
     });
     channel.bind('wavehall:gap', ({ reason, missing }: { reason: string; missing?: number }) => {
       this.gapReasons.push(reason);

@@ -13,8 +13,8 @@ const PRINTED = deployFile('haproxy/haproxy.cfg');
 export const [, DELAY_SECONDS = ''] = /WAVEHALL_DRAIN_DELAY_SECONDS=(\d+)/.exec(PRINTED) ?? [];
 
 export interface Haproxy extends Address {
-  /** Resolves when the node at this place gets requests. */
-  whenUp(node: number): Promise<void>;
+  /** Resolves when the node at this port gets requests. */
+  whenUp(port: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -38,7 +38,8 @@ export async function startHaproxy(ports: readonly number[]): Promise<Haproxy> {
   return {
     host: '127.0.0.1',
     port,
-    whenUp: (node) => eventually(() => isUp(node), `HAProxy has found node ${node}`, 60_000),
+    whenUp: (port) =>
+      eventually(() => isUp(ports.indexOf(port)), `HAProxy has found the node at port ${port}`, 60_000),
     async close() {
       await proxy.close();
       rmSync(folder, { recursive: true, force: true });

@@ -70,7 +70,7 @@ withPrograms('a node behind HAProxy', ['haproxy'], () => {
     const [stopped, other] = await startNodes();
     const haproxy = await startHaproxy([stopped.port, other.port]);
     onTestFinished(() => haproxy.close());
-    await Promise.all([haproxy.whenUp(0), haproxy.whenUp(1)]);
+    await Promise.all([haproxy.whenUp(stopped.port), haproxy.whenUp(other.port)]);
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => openClient(haproxy)));
     const sockets = await openSockets(stopped);
     const agent = new Agent({ keepAlive: true, maxSockets: 2 });

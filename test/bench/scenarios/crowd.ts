@@ -1,7 +1,10 @@
 import { publisher } from '../../support/wire-http.ts';
 import { eventually } from '../../support/wire.ts';
 import { cpuUs } from '../cluster/bench-cluster.ts';
-import type { Contestant } from '../contestants.ts';
+import type { Bench } from '../bench.ts';
+import { type Contestant, MEASURES_CPU } from '../contestants.ts';
+import type { Row } from '../figures.ts';
+import { affinityOf, pin, unpin } from '../machine.ts';
 import type { MeasuredServer } from '../rounds.ts';
 import type { TurnResult } from '../rows.ts';
 import { settledRss } from './memory.ts';
@@ -65,6 +68,21 @@ export class Crowd implements MeasuredServer {
   async close(): Promise<void> {
     for (const client of this.#clients) client.close();
     await this.contestant.close();
+  }
+}
+
+/** Runs a measurement of CPU time with this process, which acts as the clients, on the generator's core. */
+export async function besideServers(bench: Bench, measure: () => Promise<Row[]>): Promise<Row[]> {
+  if (!MEASURES_CPU) {
+    bench.leaveOut('the whole scenario', 'there is no /proc to read its CPU time');
+    return [];
+  }
+  const cores = affinityOf(process.pid);
+  pin(process.pid, bench.setting.pinning.generator);
+  try {
+    return await measure();
+  } finally {
+    unpin(process.pid, cores);
   }
 }
 

@@ -1,11 +1,10 @@
 /** Clients over the HTTP fallback beside those over WebSocket: the cost of a delivery, and the memory of a session. */
 import type { Bench, Scenario } from '../../bench.ts';
-import { MEASURES_CPU, startWavehall } from '../../contestants.ts';
+import { startWavehall } from '../../contestants.ts';
 import { compare, type Row } from '../../figures.ts';
-import { affinityOf, pin, unpin } from '../../machine.ts';
 import { interleave } from '../../rounds.ts';
 import { rowsOf } from '../../rows.ts';
-import { Crowd, deliveryTurn, slopeOf } from '../crowd.ts';
+import { besideServers, Crowd, deliveryTurn, slopeOf } from '../crowd.ts';
 import { YOUNG_GENERATION } from '../memory.ts';
 import { FallbackClient, type Way } from './client.ts';
 
@@ -23,19 +22,8 @@ const VARIANTS: readonly (readonly [name: string, way: Way])[] = [
 export const fallback: Scenario = {
   name: 'fallback',
   title: 'Clients over the HTTP fallback, by streaming, beside polling and WebSocket',
-  async run(bench) {
-    if (!MEASURES_CPU) {
-      bench.leaveOut('the HTTP fallback', 'there is no /proc to read its CPU time');
-      return [];
-    }
-    const cores = affinityOf(process.pid);
-    pin(process.pid, bench.setting.pinning.generator);
-    try {
-      return [...(await deliveries(bench)), ...(await memoryOfSessions(bench))];
-    } finally {
-      unpin(process.pid, cores);
-    }
-  },
+  run: (bench) =>
+    besideServers(bench, async () => [...(await deliveries(bench)), ...(await memoryOfSessions(bench))]),
 };
 
 async function open(bench: Bench, [name, way]: (typeof VARIANTS)[number]): Promise<Crowd> {

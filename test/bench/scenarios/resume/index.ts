@@ -1,11 +1,10 @@
 /** Clients that resume beside those that do not: the cost of a delivery, memory, and the time that a shutdown takes. */
 import type { Bench, Scenario } from '../../bench.ts';
-import { MEASURES_CPU, startWavehall } from '../../contestants.ts';
+import { startWavehall } from '../../contestants.ts';
 import { compare, type Row } from '../../figures.ts';
-import { affinityOf, pin, unpin } from '../../machine.ts';
 import { interleave } from '../../rounds.ts';
 import { rowsOf } from '../../rows.ts';
-import { Crowd, deliveryTurn, slopeOf } from '../crowd.ts';
+import { besideServers, Crowd, deliveryTurn, slopeOf } from '../crowd.ts';
 import { YOUNG_GENERATION } from '../memory.ts';
 import { type Kind, ResumingClient } from './client.ts';
 import { drainRow } from './drain.ts';
@@ -38,19 +37,12 @@ const VARIANTS: readonly Variant[] = [
 export const resume: Scenario = {
   name: 'resume',
   title: 'Clients that resume, beside those that do not',
-  async run(bench) {
-    if (!MEASURES_CPU) {
-      bench.leaveOut('resume', 'there is no /proc to read its CPU time');
-      return [];
-    }
-    const cores = affinityOf(process.pid);
-    pin(process.pid, bench.setting.pinning.generator);
-    try {
-      return [...(await deliveries(bench)), ...(await memoryRows(bench)), await drainRow(bench, resume.name)];
-    } finally {
-      unpin(process.pid, cores);
-    }
-  },
+  run: (bench) =>
+    besideServers(bench, async () => [
+      ...(await deliveries(bench)),
+      ...(await memoryRows(bench)),
+      await drainRow(bench, resume.name),
+    ]),
 };
 
 async function open(bench: Bench, { name, kind, variables = {} }: Variant, channels: number): Promise<Crowd> {

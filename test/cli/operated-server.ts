@@ -26,6 +26,9 @@ export const operated = (redis?: TestRedis): Record<string, string> => ({
   }),
 });
 
+/** Settings with which a slow machine alone fails no publish. */
+export const PATIENT = { WAVEHALL_REDIS_TIMEOUT_MS: '5000', WAVEHALL_LEASE_SECONDS: '12' };
+
 /** Starts a server that is closed after the test, with all its workers. */
 export async function startOperated(
   env: Record<string, string>,

@@ -13,7 +13,7 @@ import { http, signedPath } from '../support/wire-http.ts';
 import { eventually } from '../support/wire.ts';
 import { temporaryFolder } from './command.ts';
 import { metric } from './ports.ts';
-import { admin, LONG_MS, openClient, operate, operated, startOperated } from './operated-server.ts';
+import { admin, LONG_MS, openClient, operate, operated, PATIENT, startOperated } from './operated-server.ts';
 
 vi.setConfig({ testTimeout: 4 * LONG_MS });
 const CLIENTS = 40;
@@ -52,7 +52,8 @@ function publishAllTheTime(server: TestServer, agent?: Agent): () => Promise<str
 
 describe('wavehall restart', () => {
   test('2.13 of 4 workers under load: no publish fails, every socket comes back, every worker is another', async () => {
-    const server = await startOperated({ ...operated(redis), WAVEHALL_DRAIN_SECONDS: '1' }, ['--workers=4']);
+    const settings = { ...operated(redis), ...PATIENT, WAVEHALL_DRAIN_SECONDS: '1' };
+    const server = await startOperated(settings, ['--workers=4']);
     const before = childrenOf(server.pid);
     const clients = Array.from({ length: CLIENTS }, () => new Pusher(APP.key, optionsFor(server)));
     onTestFinished(() => clients.forEach((client) => client.disconnect()));

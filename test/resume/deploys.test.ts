@@ -67,6 +67,8 @@ async function startNodes(): Promise<DeployedNode[]> {
       REVERB_SCALING_ENABLED: 'true',
       REDIS_HOST: '127.0.0.1',
       REDIS_PORT: `${redis.port}`,
+      // A slow machine alone fails no publish.
+      WAVEHALL_REDIS_TIMEOUT_MS: '5000',
       WAVEHALL_HISTORY_SIZE: '500',
       WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
       WAVEHALL_DRAIN_DELAY_SECONDS: DELAY_SECONDS,

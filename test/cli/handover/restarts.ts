@@ -6,7 +6,7 @@ import { APP } from '../../support/app.ts';
 import { childrenOf } from '../../support/processes.ts';
 import type { TestRedis } from '../../support/redis.ts';
 import type { TestServer } from '../../support/server.ts';
-import { LONG_MS, openClient, operate, operated, startOperated } from '../operated-server.ts';
+import { LONG_MS, openClient, operate, operated, PATIENT, startOperated } from '../operated-server.ts';
 
 const RESTARTS = 3;
 const CHANNELS = ['orders', 'news'];
@@ -46,7 +46,7 @@ function publishNumbers(server: TestServer) {
       last += 1;
       await sdk
         .trigger(CHANNELS, 'n', { n: last })
-        .catch((error: unknown) => failures.push((error as Error).message));
+        .catch((error: unknown) => failures.push(JSON.stringify(error)));
     }
   })();
   return async () => {
@@ -66,6 +66,7 @@ export async function restartUnderLoad(
 ): Promise<void> {
   const server = await startOperated({
     ...operated(redis),
+    ...PATIENT,
     WAVEHALL_DRAIN_SECONDS: '2',
     WAVEHALL_HISTORY_SIZE: '10000',
   });
@@ -82,7 +83,7 @@ export async function restartUnderLoad(
   const hasAll = (tab: Tab) => [...tab.numbers.values()].every((n) => n.at(-1) === last);
   await expect.poll(() => tabs.every(hasAll), { timeout: LONG_MS }).toBe(true);
   console.log(`${last} publishes; tabs connected ${tabs.map(({ connects }) => connects).join(', ')} times`);
-  expect([failures, tabs.flatMap(({ gaps }) => gaps)]).toEqual([[], []]);
+  expect([failures, tabs.flatMap(({ gaps }) => gaps)], server.output()).toEqual([[], []]);
   const expected = Array.from({ length: last }, (__, at) => at + 1);
   for (const [at, { numbers }] of tabs.entries())
     for (const [name, each] of numbers) expect(each, `tab ${at} on ${name}`).toEqual(expected);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Channel, Options, PresenceChannel } from 'pusher-js';
+import type { Channel, Options } from 'pusher-js';
 import { resume } from '../../client/index.ts';
 import { optionsFor, Pusher } from '../clients/stock-clients.ts';
 import { APP } from '../support/app.ts';
@@ -29,6 +29,11 @@ interface ClientOptions {
   readonly published: Published;
   /** Time of absence after which a tab may miss events, because they are no longer kept. */
   readonly keptMs?: number;
+}
+
+/** A presence channel. */
+interface WithMembers {
+  readonly members: { readonly count: number };
 }
 
 /** A real pusher-js that checks what it receives: with the client file, or with the id of a tab and nothing else. */
@@ -81,7 +86,7 @@ export class NumberedClient {
 
   /** Members of a presence channel, as this client knows them. */
   membersOf(name: string): number {
-    return (this.pusher.channel(name) as PresenceChannel).members.count;
+    return (this.pusher.channel(name) as Channel & WithMembers).members.count;
   }
 
   /** True when the last event of each channel has arrived. */

@@ -1,5 +1,5 @@
 /** Clients of both processes while one replaces the other without Redis: one server for all (SPEC 2.17). */
-import type { PresenceChannel } from 'pusher-js';
+import type { Channel } from 'pusher-js';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { optionsFor, Pusher, subscribeTo } from '../../clients/stock-clients.ts';
 import { sdkFor } from '../../clients/sdk.ts';
@@ -14,10 +14,14 @@ import { admin, LONG_MS, openClient, operate, operated, startOperated } from '..
 vi.setConfig({ testTimeout: 4 * LONG_MS });
 const ROOM = 'presence-room';
 
+interface WithMembers extends Channel {
+  readonly members: { readonly count: number };
+}
+
 /** Subscribes a raw client to the presence channel, as this user. */
 async function enter(server: TestServer, client: Wire, user: string): Promise<void> {
   const data = JSON.stringify({ user_id: user });
-  const auth = channelAuth(appAt(server), client.socketId ?? '', ROOM, data);
+  const auth = channelAuth(appAt(server), client.socketId, ROOM, data);
   client.send({ event: 'pusher:subscribe', data: { channel: ROOM, auth, channel_data: data } });
   await client.next('pusher_internal:subscription_succeeded', LONG_MS);
 }
@@ -39,7 +43,7 @@ async function startDraining(env: Record<string, string> = {}) {
 test('2.13 who is back on the new process in time causes no news', async () => {
   const server = await startOperated({ ...operated(), WAVEHALL_DRAIN_SECONDS: '1' });
   const news: string[] = [];
-  const channels: PresenceChannel[] = [];
+  const channels: WithMembers[] = [];
   let entries = 0;
   for (const user of ['1', '2', '3', '4']) {
     const client = new Pusher(APP.key, {
@@ -57,7 +61,7 @@ test('2.13 who is back on the new process in time causes no news', async () => {
     onTestFinished(() => client.disconnect());
     const { channel } = await subscribeTo(client, ROOM);
     channel.bind('pusher:subscription_succeeded', () => (entries += 1));
-    channels.push(channel as PresenceChannel);
+    channels.push(channel as WithMembers);
   }
   await expect.poll(() => channels.every(({ members }) => members.count === 4)).toBe(true);
   for (const channel of channels)

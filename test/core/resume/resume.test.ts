@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { encode, positionText } from '#protocol';
+import { encode } from '#protocol';
 import { Unavailable } from '../../../src/core/ports/failures.ts';
 import type { Stores } from '../../../src/core/ports/stores.ts';
 import {
@@ -12,32 +12,16 @@ import {
   testApp,
   withOverrides,
 } from '../fakes.ts';
+import { numbersOf, type PublishArguments, publishTo } from './published-numbers.ts';
 
 const TAB = 'tab-0123456789-a';
-const KEEP = { size: 50, ttlSeconds: 120, lastSeconds: 0 };
 
 let site: TestCore;
 beforeEach(() => {
   site = openCore();
 });
 
-/** Publishes events with the data `first` to `last`. */
-async function publish(
-  first: number,
-  last = first,
-  options: { channel?: string; except?: string; cached?: boolean } = {},
-) {
-  const { channel = 'orders', except, cached = false } = options;
-  for (let number = first; number <= last; number += 1) {
-    const payload = encode.event('n', String(number), channel);
-    const keep = { ...KEEP, lastSeconds: cached ? 600 : 0 };
-    await site.stores.broker.publish({ app: 'app-id', channel }, { payload, except }, keep);
-  }
-  await settled();
-}
-
-const numbersOf = (frames: readonly Frame[]): unknown[] =>
-  frames.filter(({ event }) => event === 'n').map(({ data }) => data);
+const publish = (...event: PublishArguments) => publishTo(site, ...event);
 
 async function subscribed(channel = 'orders'): Promise<Client> {
   const client = await site.connect({ tab: TAB });
@@ -550,116 +534,5 @@ describe('gaps', () => {
     await settled();
     site.clock.pass(6000);
     await expect.poll(() => gapsOf()).toEqual({ unknown: 1 });
-  });
-});
-
-describe('clients that ask for positions', () => {
-  const ask = (client: Client, resume: unknown, channel = 'orders'): void =>
-    client.send({ event: 'pusher:subscribe', data: { channel, resume } });
-
-  test('13.7 get the position of each event, and of their subscription', async () => {
-    await publish(1);
-    const client = await site.connect();
-    client.take();
-    ask(client, {});
-    await settled();
-    await publish(2, 3);
-    const frames = client.take();
-    expect(frames.map(({ event }) => event)).toEqual(['pusher_internal:subscription_succeeded', 'n', 'n']);
-    const offsets = frames.map(({ position }) => Number(position?.split('.').at(-1)));
-    expect(offsets).toEqual([1, 2, 3]);
-  });
-
-  test('13.7 continue exactly where they say, on any socket', async () => {
-    const client = await site.connect();
-    ask(client, {});
-    await settled();
-    await publish(1, 5);
-    const { position } = client.frames.find(({ data }) => data === 2)!;
-    const again = await site.connect();
-    again.take();
-    ask(again, { position, away: 3, sockets: [client.socketId] });
-    await publish(6);
-    await settled(8);
-    const frames = again.take();
-    expect(frames[0]?.position).toBe(position);
-    expect(numbersOf(frames)).toEqual([3, 4, 5, 6]);
-    await publish(7, 7, { except: client.socketId });
-    expect(numbersOf(again.take())).toEqual([]);
-  });
-
-  test('13.7 others on the same channel get the same frames as ever', async () => {
-    const [asks, stock] = [await site.connect(), await site.connect()];
-    ask(asks, {});
-    stock.subscribe('orders');
-    await settled();
-    await publish(1);
-    expect(stock.frames.at(-1)).toEqual({ event: 'n', data: 1, channel: 'orders' });
-    expect(asks.frames.at(-1)).toMatchObject({
-      event: 'n',
-      data: 1,
-      position: expect.stringMatching(/\.1$/) as string,
-    });
-  });
-
-  test.each([
-    ['not a position', { position: 'x', away: 1 }, 'unknown'],
-    ['of another kind', { position: 7, away: 1 }, 'unknown'],
-    ['of another history', { position: 'foreign.0.3', away: 1e6 }, 'restarted'],
-    ['of another history, without a time', { position: 'foreign.0.3' }, 'restarted'],
-    ['of another history, with a time before all', { position: 'foreign.0.3', away: -1 }, 'restarted'],
-  ])('13.7 a position %s is a gap and no error', async (_what, resume, reason) => {
-    await publish(1);
-    const client = await site.connect();
-    client.take();
-    ask(client, resume);
-    await settled(8);
-    const [success, gap] = client.take();
-    expect(success?.event).toBe('pusher_internal:subscription_succeeded');
-    expect(gap).toMatchObject({ event: 'wavehall:gap', channel: 'orders' });
-    expect(dataOf(gap)).toMatchObject({ reason });
-  });
-
-  test('13.7 a position that was never reached is a gap', async () => {
-    await publish(1);
-    const part = await site.stores.history.after(
-      { app: 'app-id', channel: 'orders' },
-      { epoch: '', generation: '0', offset: 0 },
-      { events: 1, bytes: 1 },
-    );
-    const client = await site.connect();
-    ask(client, { position: positionText({ ...part.newest!, offset: 99 }), away: 1 });
-    await settled(8);
-    expect(dataOf(client.frames.at(-1))).toEqual({ reason: 'unknown' });
-  });
-
-  test.each([[[]], ['yes'], [1], [null], [undefined]])(
-    '13.7 `resume` is an object: %j asks for nothing',
-    async (resume) => {
-      const client = await site.connect();
-      ask(client, resume);
-      await settled();
-      await publish(1);
-      expect(client.frames.at(-1)).toEqual({ event: 'n', data: 1, channel: 'orders' });
-    },
-  );
-
-  test('13.7 sockets that are no ids, and more than 8, are ignored', async () => {
-    const client = await site.connect();
-    const named = Array.from({ length: 9 }, (_, at) => `1.${at}`);
-    ask(client, { sockets: [...named, 'x', 7, null] });
-    await settled();
-    await publish(1, 1, { except: '1.0' });
-    await publish(2, 2, { except: '1.8' });
-    expect(numbersOf(client.frames)).toEqual([1]);
-  });
-
-  test('13.1 beside an upstream no place is kept, and a position that is asked for is a gap', async () => {
-    site = openCore({ isHistoryPartial: true, tabs: { keepMs: 0 } });
-    await publish(1);
-    const client = await site.connect();
-    ask(client, { position: 'foreign.0.3', away: 1 });
-    await settled(8);
-    expect(dataOf(client.frames.at(-1))).toEqual({ reason: 'unknown' });
   });
 });

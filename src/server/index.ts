@@ -117,7 +117,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
     metricsPort: metrics?.port,
     connections: () => core.hub.size,
     stop: (how) => shutdown.stop(how),
-    gift: () => giftOf(entrances.all, ownStores.handover, webhooks),
+    gift: () => giftOf(entrances.all, ownStores.handover, webhooks, core.tabs),
     reloadTls: () => certificate.reload(httpServersOf(entrances), logger),
   };
 }

@@ -32,6 +32,8 @@ export interface TabRecord {
 
 /** Keeps the records of tabs for the nodes to which they return. Every method rejects with `Unavailable`. */
 export interface TabStore {
+  /** False: it ends with this process, so that the records of open sockets need not be kept. A hand-over makes it true. */
+  readonly outlivesProcess: boolean;
   read(ref: TabRef): Promise<readonly TabRecord[]>;
   /** Writes the record of a socket in place of its former one; the tab is kept for `ttlMs` from now on. */
   write(ref: TabRef, record: TabRecord, ttlMs: number): Promise<void>;

@@ -99,6 +99,11 @@ export class Tabs {
     await this.closed(connection);
   }
 
+  /** SPEC 2.17: another process keeps the store from now on. Writes the records of all open sockets, for which none was kept. */
+  storeHandedOver(): void {
+    for (const [connection, tab] of this.#open) if (!connection.closing) void this.#save(tab);
+  }
+
   /** Called about once a second. */
   tick(): void {
     const now = this.#deps.clock();
@@ -144,6 +149,10 @@ export class Tabs {
     tab.savedAtMs = this.#deps.clock();
     tab.isChanged = false;
     const { isAway } = tab;
+    if (!this.#deps.tabStore.outlivesProcess) {
+      tab.isSavedAsAway &&= isAway;
+      return;
+    }
     const isSaved = await this.#records.save(tab.ref, this.#record(tab, isAway));
     if (!isSaved) tab.isChanged = true;
     else tab.isSavedAsAway = isAway;

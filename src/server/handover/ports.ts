@@ -44,6 +44,7 @@ export const giftOf = (
   all: readonly Port[],
   handover: Handover | undefined,
   webhooks: Pick<Webhooks, 'close'> | undefined,
+  tabs: { storeHandedOver(): void },
 ): Gift => ({
   ports: new Map(all.flatMap(({ name, handle }) => (handle === undefined ? [] : [[name, handle]]))),
   giveState:
@@ -51,5 +52,6 @@ export const giftOf = (
     (async (link) => {
       await webhooks?.close();
       await handover.give(link);
+      tabs.storeHandedOver();
     }),
 });

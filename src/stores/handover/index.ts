@@ -35,7 +35,12 @@ export function withHandover(local: MemoryStores): Stores {
     },
     cachedEvents: route.store('cachedEvents', ['last']),
     history: route.store('history', ['after']),
-    tabStore: route.store('tabStore', ['read', 'write', 'remove']),
+    tabStore: {
+      ...route.store('tabStore', ['read', 'write', 'remove']),
+      get outlivesProcess() {
+        return !route.isFirst;
+      },
+    },
     membership: route.store('membership', ['join', 'leave', 'count', 'members', 'occupancy', 'channels']),
     quota: route.store('quota', ['admit', 'dismiss', 'connections']),
     nodeCommands: {

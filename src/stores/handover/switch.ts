@@ -3,10 +3,16 @@ export type Call = (store: string, method: string, args: readonly unknown[]) => 
 
 /** Directs the calls of stores to one place, and to another one from a moment on; no call is lost or overtakes another. */
 export class Switch {
+  readonly #first: Call;
   #call: Call;
 
   constructor(first: Call) {
-    this.#call = first;
+    this.#first = this.#call = first;
+  }
+
+  /** True while calls go to the first place. */
+  get isFirst(): boolean {
+    return this.#call === this.#first;
   }
 
   /** Makes a store that directs these methods. */

@@ -15,6 +15,7 @@ const SWEEP_EVERY_MS = 10_000;
 
 /** The records of tabs of a single node. Their number is limited by who writes them. */
 export class MemoryTabStore implements TabStore {
+  readonly outlivesProcess = false;
   readonly #tabs = new Map<string, KeptTab>();
   #sweptMs = 0;
 

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { encode } from '#protocol';
 import { Unavailable } from '../../../src/core/ports/failures.ts';
 import type { Stores } from '../../../src/core/ports/stores.ts';
+import type { TabStore } from '../../../src/core/ports/tab-store.ts';
 import {
   type Client,
   dataOf,
@@ -321,9 +322,37 @@ describe('a tab that comes back', () => {
   });
 
   test('13.4 a new channel is stored soon, so that the node may fail', async () => {
+    site = openCore({
+      stores: (memory) => ({
+        ...memory,
+        tabStore: withOverrides(memory.tabStore, { outlivesProcess: true }),
+      }),
+    });
     await subscribed();
     const stored = async () => (await site.stores.tabStore.read({ app: 'app-id', tab: TAB })).length;
     await expect.poll(stored).toBe(1);
+  });
+
+  test('2.17 the places of open sockets are stored when another process takes over the store', async () => {
+    let isElsewhere = false;
+    const tabStoreOf = ({ tabStore }: Stores): TabStore => ({
+      read: (ref) => tabStore.read(ref),
+      write: (...record) => tabStore.write(...record),
+      remove: (...records) => tabStore.remove(...records),
+      get outlivesProcess() {
+        return isElsewhere;
+      },
+    });
+    site = openCore({ stores: (memory) => ({ ...memory, tabStore: tabStoreOf(memory) }) });
+    const tab = await subscribed();
+    await publish(1);
+    site.tabs.tick();
+    answer(tab);
+    const stored = () => site.stores.tabStore.read({ app: 'app-id', tab: TAB });
+    expect(await stored()).toEqual([]);
+    isElsewhere = true;
+    site.tabs.storeHandedOver();
+    expect((await stored())[0]?.points.get('orders')?.position?.offset).toBe(1);
   });
 
   test('13.5 an event that the history has before this node receives it comes once', async () => {

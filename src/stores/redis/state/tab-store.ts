@@ -7,6 +7,7 @@ import { decodeTabRecord, encodeTabRecord } from './tab-record.ts';
 
 /** Keeps the records of a tab in one hash, a field for each socket, which expires with the last write. */
 export class RedisTabStore implements TabStore {
+  readonly outlivesProcess = true;
   readonly #links: Links;
   readonly #keys: Keys;
 

@@ -25,6 +25,8 @@ interface Variant {
 }
 
 const OFF = { WAVEHALL_RESUME_SECONDS: '0' };
+/** The clients answer no control pings. */
+const SILENT = { REVERB_APP_PING_INTERVAL: '3600' };
 
 const VARIANTS: readonly Variant[] = [
   { name: 'Wavehall', kind: 'plain' },
@@ -47,7 +49,11 @@ export const resume: Scenario = {
 
 async function open(bench: Bench, { name, kind, variables = {} }: Variant, channels: number): Promise<Crowd> {
   const { server: core } = bench.setting.pinning;
-  const started = await startWavehall({ core, nodeOptions: YOUNG_GENERATION, variables });
+  const started = await startWavehall({
+    core,
+    nodeOptions: YOUNG_GENERATION,
+    variables: { ...SILENT, ...variables },
+  });
   const contestant = { ...started, name, role: name === 'Wavehall' ? 'wavehall' : 'other' } as const;
   return new Crowd(
     contestant,

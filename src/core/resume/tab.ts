@@ -6,13 +6,13 @@ import { isSamePosition, laterOf } from './positions.ts';
 
 const UNKNOWN: ResumePoint = { position: undefined, atMs: 0, isFresh: true };
 
-/** One channel of an open socket. */
-interface Place {
-  /** Up to where its events have arrived, by the last receipt. */
-  point: ResumePoint;
+/** One channel of an open socket: the point up to which its events have arrived, by the last receipt. One object, because there are many. */
+interface Place extends Mutable<ResumePoint> {
   /** Up to where they were written, as far as it is noted here. */
   written: Position | undefined;
 }
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 interface Receipt {
   readonly number: number;
@@ -85,10 +85,11 @@ export class Tab implements ClientTab {
     return this.#inherited.get(channel) ?? (this.#isUnknown ? UNKNOWN : undefined);
   }
 
-  /** The socket is on a channel whose events it gets after `point`. */
-  subscribed(subscription: Subscription, point: ResumePoint): void {
+  /** The socket is on a channel whose events it gets after this point. */
+  subscribed(subscription: Subscription, { position, atMs, isFresh }: ResumePoint): void {
     const isStored = this.#inherited.delete(subscription.ref.channel);
-    this.#places.set(subscription, { point, written: this.#writtenPosition(subscription) });
+    const written = this.#writtenPosition(subscription);
+    this.#places.set(subscription, { position, atMs, isFresh, written });
     this.isChanged = true;
     if (!isStored) this.#onNewPlace();
   }
@@ -122,7 +123,7 @@ export class Tab implements ClientTab {
     this.#receipt = undefined;
     for (const [subscription, position] of receipt.written) {
       const place = this.#places.get(subscription);
-      if (place !== undefined) place.point = { position, atMs: receipt.atMs, isFresh: false };
+      if (place !== undefined) Object.assign(place, { position, atMs: receipt.atMs, isFresh: false });
     }
     this.isChanged = true;
     this.#answered?.();
@@ -153,9 +154,11 @@ export class Tab implements ClientTab {
 
   #pointOf(subscription: Subscription, place: Place, upTo: 'receipt' | 'sent'): ResumePoint {
     const position = this.#written(subscription, place);
-    if (position === undefined) return place.point;
+    const { position: arrived, atMs, isFresh } = place;
+    const point = { position: arrived, atMs, isFresh };
+    if (position === undefined) return point;
     const isWhole = upTo === 'sent' || isConfirmed(place, position);
-    return isWhole ? { position, atMs: this.#nowMs(), isFresh: false } : place.point;
+    return isWhole ? { position, atMs: this.#nowMs(), isFresh: false } : point;
   }
 
   #nowMs(): number {
@@ -168,5 +171,5 @@ export class Tab implements ClientTab {
   }
 }
 
-const isConfirmed = ({ point }: Place, written: Position): boolean =>
-  !point.isFresh && point.position !== undefined && isSamePosition(point.position, written);
+const isConfirmed = ({ position, isFresh }: Place, written: Position): boolean =>
+  !isFresh && position !== undefined && isSamePosition(position, written);

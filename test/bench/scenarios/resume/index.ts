@@ -1,7 +1,7 @@
 /** Clients that resume beside those that do not: the cost of a delivery, memory, and the time that a shutdown takes. */
 import type { Bench, Scenario } from '../../bench.ts';
 import { startWavehall } from '../../contestants.ts';
-import { compare, type Row } from '../../figures.ts';
+import { compare, median, type Row } from '../../figures.ts';
 import { interleave } from '../../rounds.ts';
 import { rowsOf } from '../../rows.ts';
 import { besideServers, Crowd, deliveryTurn, slopeOf } from '../crowd.ts';
@@ -13,6 +13,7 @@ const SOCKETS = 1000;
 const FEW = 3000;
 const MANY = 9000;
 const CHANNELS = 20;
+const MEMORY_ROUNDS = 3;
 /** Receipts are asked for once a second: a turn has several of them. */
 const TURN_FACTOR = 4;
 const GOAL_TAB_KIB = 1;
@@ -80,13 +81,20 @@ async function deliveries(bench: Bench): Promise<Row[]> {
 
 /** Memory of tabs beside that of clients without an id: on no channel, and for each channel. */
 async function memoryRows(bench: Bench): Promise<Row[]> {
-  const kib = async (kind: Kind, channels: number): Promise<number> => {
+  const measure = async (kind: Kind, channels: number): Promise<number> => {
     const crowd = await open(bench, { name: 'Wavehall', kind }, channels);
     try {
       return await slopeOf(crowd, bench.scaled(FEW), bench.scaled(MANY));
     } finally {
       await crowd.close();
     }
+  };
+  /** The difference of two is small beside what one varies. */
+  const kib = async (kind: Kind, channels: number): Promise<number> => {
+    const rounds: number[] = [];
+    while (rounds.length < Math.min(MEMORY_ROUNDS, bench.sizes.rounds))
+      rounds.push(await measure(kind, channels));
+    return median(rounds) ?? NaN;
   };
   const [plain, tab] = [await kib('plain', 0), await kib('tab', 0)];
   const [plainOnMany, tabOnMany] = [await kib('plain', CHANNELS), await kib('tab', CHANNELS)];

@@ -20,14 +20,17 @@ interface Receipt {
   readonly written: ReadonlyMap<Subscription, Position>;
 }
 
-interface TabParts {
-  readonly ref: TabRef;
-  readonly connection: Pick<Connection, 'socketId' | 'openedAtMs' | 'seenAtMs' | 'socket'>;
-  readonly writtenPosition: (subscription: Subscription) => Position | undefined;
-  readonly clock: () => number;
-  /** Called when the tab is on a channel of which nothing is stored yet. */
-  readonly onNewPlace: () => void;
+/** Needs of all tabs of a node: one object for all of them. */
+export interface TabNeeds {
+  writtenPosition(subscription: Subscription): Position | undefined;
+  clock(): number;
+  /** Called when a tab is on a channel of which nothing is stored yet. */
+  onNewPlace(connection: Connection): void;
 }
+
+/** Shared by the tabs that have none: an empty map takes 200 bytes. */
+const NO_POINTS = new Map<string, ResumePoint>();
+const NO_PLACES = new Map<Subscription, Place>();
 
 /** An open socket of a tab (SPEC 13.2): what was written to it, and what is known to have arrived. */
 export class Tab implements ClientTab {
@@ -42,13 +45,11 @@ export class Tab implements ClientTab {
   isAway = false;
   /** The stored record says that it is away: a new socket of the tab takes it over, as that of a closed one. */
   isSavedAsAway = false;
-  readonly #writtenPosition: (subscription: Subscription) => Position | undefined;
-  readonly #clock: () => number;
-  readonly #connection: TabParts['connection'];
-  readonly #onNewPlace: () => void;
+  readonly #connection: Connection;
+  readonly #needs: TabNeeds;
   /** Channels of earlier sockets that this one has not subscribed to yet. */
-  #inherited = new Map<string, ResumePoint>();
-  readonly #places = new Map<Subscription, Place>();
+  #inherited = NO_POINTS;
+  #places = NO_PLACES;
   #receipt: Receipt | undefined;
   #receipts = 0;
   #answered: (() => void) | undefined;
@@ -56,12 +57,10 @@ export class Tab implements ClientTab {
   #isUnknown = false;
   #frozenAtMs: number | undefined;
 
-  constructor({ ref, connection, writtenPosition, clock, onNewPlace }: TabParts) {
+  constructor(ref: TabRef, connection: Connection, needs: TabNeeds) {
     this.ref = ref;
     this.#connection = connection;
-    this.#onNewPlace = onNewPlace;
-    this.#writtenPosition = writtenPosition;
-    this.#clock = clock;
+    this.#needs = needs;
   }
 
   /** True when its client has nothing on which it could receive now. */
@@ -76,7 +75,8 @@ export class Tab implements ClientTab {
   /** Takes over what earlier sockets of the tab left; `undefined`: that cannot be known. */
   inherit(inheritance: Pick<Inheritance, 'points' | 'earlierSocketIds'> | undefined): void {
     this.#isUnknown = inheritance === undefined;
-    this.#inherited = new Map(inheritance?.points);
+    const points = inheritance?.points ?? NO_POINTS;
+    this.#inherited = points.size === 0 ? NO_POINTS : new Map(points);
     this.earlierSocketIds = inheritance?.earlierSocketIds ?? [];
   }
 
@@ -88,10 +88,11 @@ export class Tab implements ClientTab {
   /** The socket is on a channel whose events it gets after this point. */
   subscribed(subscription: Subscription, { position, atMs, isFresh }: ResumePoint): void {
     const isStored = this.#inherited.delete(subscription.ref.channel);
-    const written = this.#writtenPosition(subscription);
+    const written = this.#needs.writtenPosition(subscription);
+    if (this.#places === NO_PLACES) this.#places = new Map();
     this.#places.set(subscription, { position, atMs, isFresh, written });
     this.isChanged = true;
-    if (!isStored) this.#onNewPlace();
+    if (!isStored) this.#needs.onNewPlace(this.#connection);
   }
 
   /** SPEC 13.4: the client left the channel. */
@@ -112,7 +113,7 @@ export class Tab implements ClientTab {
     }
     if (written.size === 0) return undefined;
     this.#receipts += 1;
-    this.#receipt = { number: this.#receipts, atMs: this.#clock(), written };
+    this.#receipt = { number: this.#receipts, atMs: this.#needs.clock(), written };
     return this.#receipts;
   }
 
@@ -139,7 +140,7 @@ export class Tab implements ClientTab {
   freeze(): void {
     if (this.#frozenAtMs !== undefined) return;
     for (const [subscription, place] of this.#places) place.written = this.#written(subscription, place);
-    this.#frozenAtMs = this.#clock();
+    this.#frozenAtMs = this.#needs.clock();
   }
 
   /** SPEC 13.4. `upTo`: the point up to which events have arrived, or up to which they were written. */
@@ -162,12 +163,12 @@ export class Tab implements ClientTab {
   }
 
   #nowMs(): number {
-    return this.#frozenAtMs ?? this.#clock();
+    return this.#frozenAtMs ?? this.#needs.clock();
   }
 
   #written(subscription: Subscription, { written }: Place): Position | undefined {
     if (this.#frozenAtMs !== undefined) return written;
-    return laterOf(written, this.#writtenPosition(subscription));
+    return laterOf(written, this.#needs.writtenPosition(subscription));
   }
 }
 

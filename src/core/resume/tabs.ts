@@ -4,7 +4,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { TabRecord, TabStore } from '../ports/tab-store.ts';
 import { within } from '../util/time.ts';
 import type { AwayLimits } from './away-budget.ts';
-import { Tab } from './tab.ts';
+import { Tab, type TabNeeds } from './tab.ts';
 import { tabKey, TabRecords } from './tab-records.ts';
 
 /** Time between two writes of an open tab whose positions change. */
@@ -37,11 +37,17 @@ export class Tabs {
   readonly #open = new Map<Connection, Tab>();
   readonly #byId = new Map<string, readonly Tab[]>();
   readonly #records: TabRecords;
+  readonly #needs: TabNeeds;
   /** Those whose record is written soon. */
   readonly #onNewChannel = new Set<Connection>();
 
   constructor(deps: TabsDeps) {
     this.#deps = deps;
+    this.#needs = {
+      writtenPosition: (subscription) => deps.hub.writtenPosition(subscription),
+      clock: deps.clock,
+      onNewPlace: (connection) => this.#saveSoon(connection),
+    };
     this.#records = new TabRecords({ ...deps, keepMs: deps.tabSettings.keepMs, limits: deps.tabSettings });
   }
 
@@ -59,15 +65,8 @@ export class Tabs {
 
   /** SPEC 13.2: a client named its tab. */
   opened(connection: Connection, id: string): void {
-    const { hub, clock, tabSettings } = this.#deps;
-    if (tabSettings.keepMs === 0) return;
-    const tab = new Tab({
-      ref: { app: connection.app.id, tab: id },
-      connection,
-      writtenPosition: (subscription) => hub.writtenPosition(subscription),
-      clock,
-      onNewPlace: () => this.#saveSoon(connection),
-    });
+    if (this.#deps.tabSettings.keepMs === 0) return;
+    const tab = new Tab({ app: connection.app.id, tab: id }, connection, this.#needs);
     connection.tab = tab;
     this.#open.set(connection, tab);
     this.#byId.set(tabKey(tab.ref), [...this.#sameTab(tab), tab]);

@@ -1,5 +1,5 @@
 import { url as inspectorUrl } from 'node:inspector';
-import { ConfigError, textIn } from '../settings/settings.ts';
+import { ConfigError, problemsOf, textIn } from '../settings/settings.ts';
 import { type Config, DEVELOPMENT, readConfig } from '../config/index.ts';
 import { socketShares } from '../config/listen.ts';
 import type { Logger } from '../core/ports/logger.ts';
@@ -30,7 +30,7 @@ export async function start(flags: StartFlags, version: string, settings = NO_SE
     process.stdout.write(print(config, place, version, openFiles));
     logStop();
   } catch (error) {
-    const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
+    const problems = problemsOf(error);
     if (worker !== undefined) return failAsWorker(problems);
     fail(problems.map(withHint));
     // An open connection to Redis would keep the process running.

@@ -58,6 +58,10 @@ export class ConfigError extends Error {
   }
 }
 
+/** Sentences of an error for the operator: each problem of the configuration, or its message. */
+export const problemsOf = (error: unknown): readonly string[] =>
+  error instanceof ConfigError ? error.problems : [(error as Error).message];
+
 /** Reads every setting. An invalid value is added to `problems`, and the default is used. */
 export function readSettings<S extends Settings>(
   settings: S,

@@ -1,5 +1,5 @@
 import { columns, painter, printable } from '../../cutover/status/table.ts';
-import { ConfigError } from '../../settings/settings.ts';
+import { problemsOf } from '../../settings/settings.ts';
 import { fail } from '../fail.ts';
 import type { ServerFlags } from './options.ts';
 
@@ -8,7 +8,7 @@ export async function runCommand(act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (error) {
-    fail(error instanceof ConfigError ? error.problems : [(error as Error).message]);
+    fail(problemsOf(error));
   }
 }
 

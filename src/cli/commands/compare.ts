@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ConfigError } from '../../settings/settings.ts';
+import { problemsOf } from '../../settings/settings.ts';
 import { type Config, readConfig } from '../../config/index.ts';
 import { parseUrl } from '../../core/util/url.ts';
 import { compare } from '../../cutover/compare/compare.ts';
@@ -60,7 +60,7 @@ async function run(flags: CompareFlags, common: SharedFlags): Promise<void> {
     );
     if (!comparison.isGo) process.exitCode = NO_GO;
   } catch (error) {
-    fail(error instanceof ConfigError ? error.problems : [(error as Error).message]);
+    fail(problemsOf(error));
   }
 }
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { ConfigError } from '../../settings/settings.ts';
+import { ConfigError, problemsOf } from '../../settings/settings.ts';
 import { printReport, type Report, runDoctor } from './index.ts';
 import type { DoctorFlags } from '../commands/doctor.ts';
 import { fail } from '../fail.ts';
@@ -30,7 +30,7 @@ export async function doctor(flags: DoctorFlags): Promise<void> {
         : printReport(report, { colour: process.stdout.isTTY }),
     );
   } catch (error) {
-    fail(error instanceof ConfigError ? error.problems : [(error as Error).message]);
+    fail(problemsOf(error));
     await new Promise<void>((resolve) => process.stderr.write('', () => resolve()));
   }
   // A connection that is still being opened would keep the process running.

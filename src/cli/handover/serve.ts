@@ -4,7 +4,7 @@ import { drainTimes } from '../../config/clients/drain.ts';
 import type { Config } from '../../config/index.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { startServer } from '../../server/index.ts';
-import { ConfigError } from '../../settings/settings.ts';
+import { problemsOf } from '../../settings/settings.ts';
 import { ownProcess } from './own-process.ts';
 import { keptSettings } from '../workers/kept-settings.ts';
 import { watchReverbRestart } from '../reverb-restart.ts';
@@ -44,10 +44,9 @@ export async function serveAlone(config: Config, logger: Logger): Promise<Opened
 function serveHere(config: Config, logger: Logger): ServingProcess {
   const { process: own, channel } = ownProcess();
   const link = new PrimaryLink(channel, { workers: 1, restarts: 0 });
-  link.serve(startServer(config, logger, link)).catch((error: unknown) => {
-    const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
-    void channel.send({ report: 'failed', problems });
-  });
+  link
+    .serve(startServer(config, logger, link))
+    .catch((error: unknown) => channel.send({ report: 'failed', problems: problemsOf(error) }));
   return own;
 }
 

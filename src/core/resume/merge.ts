@@ -18,8 +18,9 @@ export interface Inheritance {
 }
 
 /**
- * SPEC 13.2: the earliest point of each channel over all records, but those of lost connections whose client has come back. The record of the socket that closed last is taken over; which
- * one of several closed sockets belonged to this client is not known, so the others get the earliest points too.
+ * SPEC 13.2: the earliest point of each channel over all records, but those of lost connections whose client has come back. The
+ * record of the socket that closed last is taken over; which one of several closed sockets belonged to this client is not known,
+ * so the others get the earliest points too.
  */
 export function inherit(all: readonly TabRecord[]): Inheritance {
   const lost = all.filter((record) => isReplaced(record, all));

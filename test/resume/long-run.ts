@@ -29,7 +29,7 @@ const CHANNELS = [
   'log',
 ];
 /** About 300 events a second in all. */
-const EVERY_MS = 35;
+const EVERY_MS = 25;
 /** Every fourth client is a stock one with the id of a tab. */
 const TABS = 4;
 const PROGRESS_MS = 30_000;

@@ -1,5 +1,5 @@
 // Who may import whom. Run by `npm run check`.
-const ADAPTERS = 'stores|apps|transports|http|observability|admin|cutover|webhooks';
+const ADAPTERS = 'stores|apps|transports|http|observability|admin|auth|cutover|webhooks';
 
 const only = (name, from, allowed, comment) => ({
   name,
@@ -83,12 +83,13 @@ module.exports = {
       to: { path: '^src/(cli/(start|serve|workers|capacity)|server|http|transports|admin|observability)/' },
     },
     owns('ws', 'transports', 'cutover'),
-    owns('fastify', 'http', 'transports', 'admin', 'server'),
+    owns('fastify', 'http', 'transports', 'admin', 'auth', 'server'),
     owns('pino', 'observability'),
     owns('prom-client', 'observability'),
     owns('ioredis', 'stores/redis', 'webhooks'),
     owns('undici', 'webhooks'),
-    owns('opossum', 'webhooks'),
+    owns('opossum', 'webhooks', 'auth'),
+    owns('jose', 'auth'),
     owns('ipaddr.js', 'net', 'apps'),
     owns('commander', 'cli'),
   ],

@@ -16,8 +16,8 @@ export interface HttpRequest {
   /** Replaces path and query of the URL, and is sent unchanged: a `URL` would remove dots and empty segments. */
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** JSON. */
-  readonly body?: string | undefined;
+  /** JSON, unless `headers` name another type. */
+  readonly body?: string | Buffer | undefined;
   /** From the call to the last byte of the answer. */
   readonly timeoutMs: number;
   /** The answer is truncated after this number of bytes. */
@@ -32,6 +32,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
+  /** The answer has more bytes than were read. */
+  readonly isTruncated: boolean;
 }
 
 /**
@@ -88,7 +90,7 @@ export function sendRequest(url: URL, request: HttpRequest): Promise<HttpAnswer>
       answer.on('error', () => fail(new HttpFailure('broken', 'the answer broke off')));
       readText(answer, maxAnswerBytes, (text, isCut) => {
         clearTimeout(timer);
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text });
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, isTruncated: isCut });
         if (isCut || agent === undefined) outgoing.destroy();
       });
     });
@@ -126,7 +128,7 @@ function readText(
   answer.on('data', (chunk: Buffer) => {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes >= maxBytes) finish(true);
+    if (bytes > maxBytes) finish(true);
   });
   answer.on('end', () => finish(false));
 }

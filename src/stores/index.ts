@@ -1,4 +1,5 @@
 import type { App } from '../core/app.ts';
+import type { DecisionLimits } from '../core/decisions.ts';
 import { retentionOf } from '../core/channels/retention.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { ChannelRef } from '../core/ports/channel-ref.ts';
@@ -16,6 +17,7 @@ export interface StoresOptions {
   readonly cutoverStateFile: string | undefined;
   readonly apps: readonly App[];
   readonly replaySignatures: number;
+  readonly decisionLimits: DecisionLimits;
   /** `undefined`: no app has webhooks. */
   readonly webhooks?: WebhookWishes | undefined;
   /** Keeps the webhooks of a single node over a restart; `undefined`: they are lost with the process. */
@@ -24,16 +26,16 @@ export interface StoresOptions {
 
 /** Opens the stores: in memory for one node, in Redis for several. The code for Redis is loaded only where it is used. */
 export async function openStores(options: StoresOptions, logger: Logger): Promise<Stores> {
-  const { redis, apps, replaySignatures, webhooks } = options;
+  const { redis, apps, replaySignatures, decisionLimits, webhooks } = options;
   if (redis === undefined) return openForOneNode(options, logger);
   const { openRedisStores } = await import('./redis/index.ts');
-  const shared = { apps, replaySignatures, historyTtlMs: ttlsOf(apps), webhooks };
+  const shared = { apps, replaySignatures, decisionLimits, historyTtlMs: ttlsOf(apps), webhooks };
   return openRedisStores({ ...redis, ...shared }, logger);
 }
 
 async function openForOneNode(options: StoresOptions, logger: Logger): Promise<Stores> {
-  const { cutoverStateFile, replaySignatures, webhooks, webhookFile } = options;
-  const local = openMemoryStores(cutoverStateFile, replaySignatures, webhooks);
+  const { cutoverStateFile, replaySignatures, decisionLimits, webhooks, webhookFile } = options;
+  const local = openMemoryStores(cutoverStateFile, replaySignatures, webhooks, decisionLimits);
   const stores = withHandover(local);
   const { outbox } = local;
   if (outbox === undefined || webhookFile === undefined) return stores;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { unmappedAddress } from '../../core/util/ip-address.ts';
 import { prefixOf } from '../../net/address.ts';
-import { endToEnd, headerKey, type HeaderLine, isOfProxies } from './headers.ts';
+import { endToEnd, headerKey, type HeaderLine, isOfProxies } from '../../net/headers.ts';
 import type { Upstream } from '../ports/options.ts';
 import { SIDE_HEADER } from '../split/side-header.ts';
 import type { ClientInfo } from '../split/split.ts';

@@ -10,7 +10,7 @@ import {
   LOOP_STATUS,
   type UpstreamRoute,
 } from './forwarded.ts';
-import { endToEnd, headerKey } from './headers.ts';
+import { endToEnd, headerKey } from '../../net/headers.ts';
 import type { ClientInfo } from '../split/split.ts';
 import { hasOneHost, mayGoUpstream } from '../split/request-target.ts';
 

@@ -4,7 +4,7 @@ import { ignore } from '../../core/util/ignore.ts';
 import { requestUpstream } from './upstream-request.ts';
 import { forwardedHeaders, forwardedPath, type UpstreamRoute } from './forwarded.ts';
 import { isAccepted } from './handshake.ts';
-import { endToEnd, headerKey } from './headers.ts';
+import { endToEnd, headerKey } from '../../net/headers.ts';
 import type { ClientInfo } from '../split/split.ts';
 
 /** Time for the upstream to be reached and to answer an upgrade (SPEC 11.3). */

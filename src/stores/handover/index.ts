@@ -54,6 +54,7 @@ export function withHandover(local: MemoryStores): Stores {
     },
     state: route.store('state', ['read', 'write']),
     replayGuard: replayGuardOf(local.replayGuard, route),
+    decisions: route.store('decisions', ['find', 'keep', 'forget']),
     handover: {
       give: (link) => give(local, here, route, new LaterStores(link, received)),
       take: (link) => new EarlierProcess(link, local).take(),

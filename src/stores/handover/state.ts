@@ -34,6 +34,7 @@ export const STATEFUL: Readonly<Record<string, Stateful>> = {
   sessionNodes: stateful(100, ({ sessionNodes }) => sessionNodes),
   state: stateful(1, ({ state }) => state),
   replayGuard: stateful(100, ({ replayGuard }) => replayGuard),
+  decisions: stateful(10, ({ decisions }) => decisions),
   outbox: {
     partsAtOnce: 1,
     save: ({ outbox }) => (outbox === undefined ? [] : [outbox.handOver()]),

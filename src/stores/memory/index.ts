@@ -1,9 +1,11 @@
+import type { DecisionLimits } from '../../core/decisions.ts';
 import type { Stores } from '../../core/ports/stores.ts';
 import type { WebhookWishes } from '../../core/ports/webhook-wishes.ts';
 import { replayMetrics } from '../../core/replay-guard.ts';
 import { MemoryBroker } from './broker.ts';
 import { MemoryNodeCommands } from './node-commands.ts';
 import { MemoryCachedEvents } from './cached-events.ts';
+import { MemoryDecisions } from './decisions.ts';
 import { MemoryConnectionQuota } from './connection-quota.ts';
 import { MemoryHistory } from './history.ts';
 import { MemoryMembership } from './membership.ts';
@@ -25,6 +27,7 @@ export interface MemoryStores extends Stores {
   readonly sessionNodes: MemorySessionNodes;
   readonly state: FileState;
   readonly replayGuard: MemoryReplayGuard;
+  readonly decisions: MemoryDecisions;
   readonly outbox?: MemoryOutbox;
 }
 
@@ -33,6 +36,7 @@ export function openMemoryStores(
   stateFile?: string,
   signatures?: number,
   webhooks?: WebhookWishes,
+  decisionLimits?: DecisionLimits,
 ): MemoryStores {
   const replayGuard = new MemoryReplayGuard({ signatures });
   const cachedEvents = new MemoryCachedEvents();
@@ -51,6 +55,7 @@ export function openMemoryStores(
     sessionNodes: new MemorySessionNodes(),
     state: new FileState(stateFile),
     replayGuard,
+    decisions: new MemoryDecisions(decisionLimits),
     metrics: replayMetrics(replayGuard),
     status: [],
     isReady: () => true,

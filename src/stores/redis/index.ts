@@ -30,6 +30,7 @@ import { RedisOutbox } from './outbox/outbox.ts';
 import { Publisher } from './events/publisher.ts';
 import { RedisReplayGuard } from './replay-guard.ts';
 import { CHANNEL_DAMAGED, KEY_REPAIRED } from './link/scripts.ts';
+import { RedisDecisions } from './state/decisions.ts';
 import { RedisState } from './state/shared-state.ts';
 import { RedisTabStore } from './state/tab-store.ts';
 import { readLeases, redisStatus } from './status.ts';
@@ -119,6 +120,7 @@ function assemble(options: RedisOptions, logger: Logger) {
     sessionNodes: new RedisSessionNodes({ links, keys, invalidData }),
     state: new RedisState(links, keys),
     replayGuard: new RedisReplayGuard(links, keys, options.replaySignatures),
+    decisions: new RedisDecisions(links, keys, options.decisionLimits),
     lossMeter: new RedisLossMeter({ links, keys, invalidData }),
     clusterLoad: new RedisClusterLoad({ links, keys, invalidData }),
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),

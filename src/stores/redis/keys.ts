@@ -155,6 +155,13 @@ export class Keys {
   connections = (app: string): string => `${this.#tag(0)}:conn:${this.#scoped(app)}`;
   /** One key for each app, so that the number of its signatures is bounded exactly. */
   signatures = (app: string): string => `${this.#tag(hash(app) % this.partitions)}:sig:${this.#scoped(app)}`;
+  /** Decisions of the auth gateway: those of one owner, the owners of its partition by their end, and what was forgotten there. */
+  decisions(owner: string): readonly [ofOwner: string, owners: string, forgotten: string] {
+    const partition = hash(owner) % this.partitions;
+    const base = this.#decisionsBase(partition);
+    return [`${base}:o:${owner}`, `${base}:e`, this.forgottenDecisions(partition)];
+  }
+  forgottenDecisions = (partition: number): string => `${this.#decisionsBase(partition)}:f`;
   /** Shows a node that lost the answer of a script whether the script ran. */
   marker = (partition: number, node: string, slot: number): string =>
     `${this.#tag(partition)}:x:${node}:${slot}`;
@@ -196,6 +203,8 @@ export class Keys {
   scopedApp = (app: string): string => this.#scoped(app);
   /** The scope of each credential. */
   scopes = (): string => `${this.#tag(0)}:scopes`;
+
+  #decisionsBase = (partition: number): string => `${this.#tag(partition)}:auth:${this.scopeOf('')}`;
 
   #retentionOf(partition: number, app: string): RetentionKeys {
     const place = `${partition} ${app}`;

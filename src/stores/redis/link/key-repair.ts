@@ -40,6 +40,9 @@ const KINDS_OF_SCRIPT: Readonly<Partial<Record<ScriptName, readonly KeyKind[]>>>
   'start-settling': ['generation'],
   'find-orphans': ['set', 'leases'],
   'take-signature': ['zset'],
+  'find-decision': ['hash', 'zset'],
+  'keep-decision': ['hash', 'zset'],
+  'forget-decisions': ['zset'],
 };
 
 /** Empty for `publish`, which repairs its keys itself: a second run would publish twice. */

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { isBearer } from './bearer.ts';
 import { BadRequest, Conflict } from './requests.ts';
 import { sendError } from './routes/answers.ts';
+import { addAuthRoutes, type ForgetControl } from './routes/auth.ts';
 import { addCutoverRoutes, type CutoverControl } from './routes/cutover.ts';
 import { addLiveRoute, type LiveSource } from './routes/live.ts';
 import { addRestartRoutes, type RestartControl } from './routes/restart.ts';
@@ -16,6 +17,8 @@ export interface AdminOptions extends StatusSource {
   readonly restart: RestartControl | undefined;
   /** `undefined`: no app has an endpoint of webhooks. */
   readonly webhooks?: WebhookControl | undefined;
+  /** `undefined`: there is no auth gateway. */
+  readonly auth?: ForgetControl | undefined;
   readonly live: LiveSource;
   /** Metrics in Prometheus' text format. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
@@ -38,6 +41,7 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
       addLiveRoute(scope, options.live);
       addRestartRoutes(scope, options.restart);
       addWebhookRoutes(scope, options.webhooks);
+      addAuthRoutes(scope, options.auth);
       addCutoverRoutes(scope, options.cutover);
       done();
     },

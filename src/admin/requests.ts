@@ -59,6 +59,29 @@ export function readTestRequest(body: unknown): string {
   return endpoint;
 }
 
+/** Decisions that the auth gateway is to forget (SPEC 14.6). */
+export type ForgetRequest =
+  | { readonly what: 'all' }
+  | { readonly what: 'session' | 'token' | 'channel'; readonly name: string }
+  | { readonly what: 'user'; readonly app: string; readonly user: string };
+
+/** Reads the body of a request to forget: one of `all`, `session`, `token`, `channel`, or `app` and `user`. */
+export function readForgetRequest(body: unknown): ForgetRequest {
+  const fields = fieldsOf(body, ['all', 'session', 'token', 'channel', 'app', 'user']);
+  const names = Object.keys(fields).sort().join();
+  if (names === 'all' && fields.all === true) return { what: 'all' };
+  if (names === 'app,user') return { what: 'user', app: textIn(fields, 'app'), user: textIn(fields, 'user') };
+  if (names === 'session' || names === 'token' || names === 'channel')
+    return { what: names, name: textIn(fields, names) };
+  throw new BadRequest('Expected one of "all": true, "session", "token", "channel", or "app" and "user".');
+}
+
+function textIn(fields: JsonObject, name: string): string {
+  const value = fields[name];
+  if (typeof value !== 'string' || value === '') throw new BadRequest(`${name}: expected a text`);
+  return value;
+}
+
 const isListOfTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((each) => typeof each === 'string');
 

@@ -27,7 +27,7 @@ export const percentage: SettingType<number> = {
 const HTTP = /^https?:$/;
 
 /** An HTTP URL without the parts that the cutover does not use. */
-const upstreamUrl: SettingType<URL | undefined> = {
+export const upstreamUrl: SettingType<URL | undefined> = {
   expected: 'http://host:port or https://host:port, and no name, password, ? or # in it',
   parse(given) {
     const url = parseUrl(given);

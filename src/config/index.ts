@@ -10,6 +10,7 @@ import {
   type Values,
   type Variables,
 } from '../settings/settings.ts';
+import { type AuthGatewayOptions, decisionLimits, gatewayOptions } from './auth/gateway.ts';
 import { cutoverOptions } from './cutover.ts';
 import { equalPorts, unusedHosts } from './listen.ts';
 import { restartMark } from './laravel-cache.ts';
@@ -18,6 +19,7 @@ import { redisOptions, redisSource, redisWarnings } from './redis.ts';
 import { SERVER_SETTINGS } from './server.ts';
 import { soketiVariables } from './soketi.ts';
 import type { App } from '../core/app.ts';
+import type { DecisionLimits } from '../core/decisions.ts';
 import type { CutoverOptions } from '../cutover/ports/options.ts';
 import type { LaravelCacheOptions } from '../stores/laravel-cache/options.ts';
 import type { RedisOptions } from '../stores/redis/options.ts';
@@ -47,6 +49,9 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps' | 'r
   readonly restartMark: LaravelCacheOptions | undefined;
   /** `undefined`: there is no upstream. */
   readonly cutover: CutoverOptions | undefined;
+  /** `undefined`: there is no auth gateway. */
+  readonly auth: AuthGatewayOptions | undefined;
+  readonly decisionLimits: DecisionLimits;
 }
 
 /** Reads and checks the whole configuration. Throws `ConfigError` with all problems at once. */
@@ -65,6 +70,7 @@ export function readConfig(variables: Variables): Config {
     { ...values, ...upstreamRequestSize({ ...variables, ...found.overrides }) },
     problems,
   );
+  const auth = gatewayOptions(values, variables, problems);
   const mark = restartMark(values, variables, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
@@ -89,6 +95,8 @@ export function readConfig(variables: Variables): Config {
     redis,
     restartMark: mark,
     cutover,
+    auth,
+    decisionLimits: decisionLimits(values),
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },
   });
 }

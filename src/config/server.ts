@@ -12,6 +12,7 @@ import {
 import { APPS_SETTINGS } from '../apps/find-apps.ts';
 import { COMPATIBLE_SERVERS } from '../observability/soketi-metrics.ts';
 import { networkIn } from '../transports/peer.ts';
+import { GATEWAY_SETTINGS } from './auth/gateway.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { DRAIN_SETTINGS } from './clients/drain.ts';
 import { FALLBACK_SETTINGS } from './clients/http-fallback.ts';
@@ -192,4 +193,5 @@ export const SERVER_SETTINGS = {
   ...WEBHOOK_SETTINGS,
   ...REDIS_SETTINGS,
   ...CUTOVER_SETTINGS,
+  ...GATEWAY_SETTINGS,
 } as const;

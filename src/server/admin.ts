@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { CutoverControl, MoveOptions } from '../admin/routes/cutover.ts';
+import type { ForgetControl } from '../admin/routes/auth.ts';
 import type { RestartControl } from '../admin/routes/restart.ts';
 import type { WebhookControl } from '../admin/routes/webhooks.ts';
 import { Conflict } from '../admin/requests.ts';
@@ -36,13 +37,15 @@ export interface AdminDeps {
   readonly processes: Processes | undefined;
   /** `undefined`: no app has an endpoint. */
   readonly webhooks: WebhookControl | undefined;
+  /** `undefined`: there is no auth gateway. */
+  readonly auth: ForgetControl | undefined;
 }
 
 /** Serves the admin API if it has a token (SPEC 11.5); without one, its code is not loaded. */
 export async function openAdmin(
   http: FastifyInstance,
   token: string | undefined,
-  { cutover, metrics, status, apps, live, isOpen, workers, processes, webhooks }: AdminDeps,
+  { cutover, metrics, status, apps, live, isOpen, workers, processes, webhooks, auth }: AdminDeps,
 ): Promise<void> {
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
@@ -53,6 +56,7 @@ export async function openAdmin(
     apps: () => shownApps(apps),
     live: new LiveSource(live, workers, isOpen),
     webhooks,
+    auth,
     restart: processes && restartOf(processes),
     cutover: cutover && controlOf(cutover, workers),
   });

@@ -1,11 +1,13 @@
 import { drainTimes } from '../config/clients/drain.ts';
 import type { Config } from '../config/index.ts';
 import type { Stores } from '../core/ports/stores.ts';
+import type { Auth } from '../auth/index.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { RequestCounts } from '../http/request-counts.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
+import { forgetControl, openAuthGateway } from './auth.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
 import { Certificate } from './entrances/certificate.ts';
 import { type Entrances, openEntrances } from './entrances/entrances.ts';
@@ -102,7 +104,8 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   };
   acceptUpgrades(parts);
   const requests = new RequestCounts(config.path);
-  registerRoutes({ ...parts, requests }, await openOperatorRoutes(parts, requests));
+  const auth = await openAuthGateway(entrances.main.http, parts);
+  registerRoutes({ ...parts, requests }, await openOperatorRoutes({ ...parts, auth }, requests));
   openHttpFallback(entrances.main.http, parts);
   await receiveFromCluster(stores, core);
   await listenInTurn(entrances.all, ownStores.handover, await processes?.waitUntilMayListen());
@@ -165,9 +168,17 @@ function acceptUpgrades({ config, cutover, core, entrances, canServe, shutdown }
 }
 
 /** Opens the metrics, and the admin API at the port of the HTTP API. */
-async function openOperatorRoutes(parts: ServerParts, requests: RequestCounts): Promise<Metrics | undefined> {
-  const { config, workers, processes, stores, cutover, core, webhooks, entrances, isReady, isOpen } = parts;
-  const own = [...nodeMetrics({ ...parts, requests }), ...(webhooks?.metrics ?? [])];
+async function openOperatorRoutes(
+  parts: ServerParts & { readonly auth: Auth | undefined },
+  requests: RequestCounts,
+): Promise<Metrics | undefined> {
+  const { config, workers, processes, stores, cutover, core, webhooks, auth, entrances, isReady, isOpen } =
+    parts;
+  const own = [
+    ...nodeMetrics({ ...parts, requests }),
+    ...(webhooks?.metrics ?? []),
+    ...(auth?.metrics ?? []),
+  ];
   const metrics = await openServedMetrics(config, own, { cutover, workers });
   const { apps } = config;
   const status = [nodeStatus({ hub: core.hub, stores, isReady, apps: apps.length }), ...stores.status];
@@ -175,6 +186,7 @@ async function openOperatorRoutes(parts: ServerParts, requests: RequestCounts): 
   await openAdmin(entrances.api.http, config.adminToken, {
     ...{ cutover, metrics, status, apps, workers, processes },
     webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
+    auth: forgetControl(auth),
     live: core.traffic.live,
     isOpen,
   });

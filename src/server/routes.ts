@@ -14,6 +14,7 @@ import type { MemoryUsage, ServedMetrics } from '../http/metrics.ts';
 import { type HttpOptions, registerHttp } from '../http/plugin.ts';
 import type { RequestCounts } from '../http/request-counts.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { forgettingCommands } from './auth.ts';
 import { openHealthChecks } from './health/checks.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
@@ -61,7 +62,7 @@ function httpOptions({ config, logger, stores, cutover, core, requests }: RouteP
   return {
     ...core,
     requests,
-    api: { ...stores, ...core },
+    api: { ...stores, ...core, nodeCommands: config.auth ? forgettingCommands(stores) : stores.nodeCommands },
     logger,
     clock: Date.now,
     replayGuard: config.replayProtection === 'strict' ? stores.replayGuard : undefined,

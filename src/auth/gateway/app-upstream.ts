@@ -45,7 +45,7 @@ export class AppUnavailable extends Error {
 
 /** The app behind the gateway: a bounded number of requests at once, in turns, and few while it fails (SPEC 14.7). */
 export class AppUpstream {
-  readonly outcomes = new Tally<string>();
+  readonly outcomes = new Tally();
   readonly seconds = new Histogram();
   readonly #options: AppUpstreamOptions;
   readonly #agent: Agent;
@@ -93,7 +93,11 @@ export class AppUpstream {
   }
 
   /** Returns the failure of an attempt that may be repeated. */
-  async #attempt(request: OutgoingRequest, address: string, waitMs: number): Promise<HttpAnswer | AppUnavailable> {
+  async #attempt(
+    request: OutgoingRequest,
+    address: string,
+    waitMs: number,
+  ): Promise<HttpAnswer | AppUnavailable> {
     try {
       return await this.#turns.run(address, waitMs, () => this.#breaker.send(request));
     } catch (error) {

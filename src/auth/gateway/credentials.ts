@@ -80,7 +80,9 @@ function cookiesIn(headers: readonly HeaderLine[]): (readonly [name: string, val
     .flatMap((line) => line.split(';'))
     .map((pair) => {
       const at = pair.indexOf('=');
-      return at < 0 ? ([pair.trim(), ''] as const) : ([pair.slice(0, at).trim(), pair.slice(at + 1).trim()] as const);
+      return at < 0
+        ? ([pair.trim(), ''] as const)
+        : ([pair.slice(0, at).trim(), pair.slice(at + 1).trim()] as const);
     })
     .filter(([name]) => name !== '');
 }

@@ -13,14 +13,14 @@ import type { AppProvider } from '../../core/ports/apps.ts';
 import type { HttpAnswer } from '../../net/http-client.ts';
 import type { Question } from './question.ts';
 
-/** What an answer of the app may have beside `auth`; each is passed on byte for byte. */
+/** Fields that an answer of the app may have beside `auth`; each is passed on byte for byte. */
 const FIELDS = ['channel_data', 'shared_secret', 'user_data'] as const;
 type Fields = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
 
 /** Headers of an answer that are repeated with its decision. */
 const REPEATED = ['content-type', 'vary', 'access-control-allow-origin', 'access-control-allow-credentials'];
 
-/** What the app allowed (SPEC 14.4). */
+/** An answer of the app that allowed something (SPEC 14.4). */
 export interface Decision {
   /** Id of the app, and the key that it signed with. */
   readonly app: string;
@@ -61,9 +61,15 @@ const isFields = (rest: JsonObject): rest is JsonObject & Fields =>
     ([name, value]) => (FIELDS as readonly string[]).includes(name) && typeof value === 'string',
   );
 
-function isSignedFor(app: App, { purpose, socketId, channel }: Question, auth: string, fields: Fields): boolean {
+function isSignedFor(
+  app: App,
+  { purpose, socketId, channel }: Question,
+  auth: string,
+  fields: Fields,
+): boolean {
   const { credentials, extraChannelCharacters: extraCharacters } = app;
-  if (purpose === 'user') return verifyUserAuth(credentials, { socketId, auth, userData: fields.user_data ?? '' }, true);
+  if (purpose === 'user')
+    return verifyUserAuth(credentials, { socketId, auth, userData: fields.user_data ?? '' }, true);
   return verifyChannelAuth(
     credentials,
     { socketId, channel, auth, channelData: fields.channel_data, extraCharacters },
@@ -77,18 +83,25 @@ const repeatedHeaders = (headers: IncomingHttpHeaders): Record<string, string> =
   );
 
 /** Body of the answer for the socket of a question; `undefined` when the app has no secret for the key any more. */
-export function signedBody(decision: Decision, app: App, { purpose, socketId, channel }: Question): string | undefined {
+export function signedBody(
+  decision: Decision,
+  app: App,
+  { purpose, socketId, channel }: Question,
+): string | undefined {
   const { key, fields } = decision;
   const credential = app.enabled ? app.credentials.find((each) => each.key === key) : undefined;
   if (credential === undefined) return undefined;
   const text =
-    purpose === 'user' ? userText(socketId, fields.user_data ?? '') : channelText(socketId, channel, fields.channel_data);
+    purpose === 'user'
+      ? userText(socketId, fields.user_data ?? '')
+      : channelText(socketId, channel, fields.channel_data);
   return JSON.stringify({ auth: `${key}:${hmacHex(credential.secret, text)}`, ...fields });
 }
 
 /** Id of the user whom the app named; `undefined`: it named none. */
 export function userOf({ fields }: Decision): string | undefined {
-  const [data, name] = fields.user_data === undefined ? [fields.channel_data, 'user_id'] : [fields.user_data, 'id'];
+  const [data, name] =
+    fields.user_data === undefined ? [fields.channel_data, 'user_id'] : [fields.user_data, 'id'];
   const id = data === undefined ? undefined : parseJsonObject(data)?.[name];
   return typeof id === 'string' || typeof id === 'number' ? String(id) : undefined;
 }

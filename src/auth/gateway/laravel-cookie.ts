@@ -2,7 +2,9 @@ import { createDecipheriv, createHmac } from 'node:crypto';
 import { equalHex, parseJsonObject } from '#protocol';
 
 /** Bytes of Laravel's keys, with the ciphers that they are for. */
-const CIPHERS: Readonly<Record<number, readonly ['aes-128-cbc' | 'aes-256-cbc', 'aes-128-gcm' | 'aes-256-gcm']>> = {
+const CIPHERS: Readonly<
+  Record<number, readonly ['aes-128-cbc' | 'aes-256-cbc', 'aes-128-gcm' | 'aes-256-gcm']>
+> = {
   16: ['aes-128-cbc', 'aes-128-gcm'],
   32: ['aes-256-cbc', 'aes-256-gcm'],
 };
@@ -69,7 +71,15 @@ function decrypt({ iv, value, mac, tag }: Payload, key: Buffer): string | undefi
   const nonce = Buffer.from(iv, 'base64');
   try {
     if (tag !== '') return openedGcm(gcm, key, nonce, value, Buffer.from(tag, 'base64'));
-    if (!equalHex(createHmac('sha256', key).update(iv + value).digest('hex'), mac)) return undefined;
+    if (
+      !equalHex(
+        createHmac('sha256', key)
+          .update(iv + value)
+          .digest('hex'),
+        mac,
+      )
+    )
+      return undefined;
     const decipher = createDecipheriv(cbc, key, nonce);
     return Buffer.concat([decipher.update(value, 'base64'), decipher.final()]).toString();
   } catch {

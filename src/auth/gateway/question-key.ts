@@ -1,11 +1,21 @@
 import { createHash } from 'node:crypto';
+import { parseUrl } from '../../core/util/url.ts';
 import type { HeaderLine } from '../../net/headers.ts';
 import { type Credentials, isNamed } from './credentials.ts';
 import type { AuthRequest, Question } from './question.ts';
 
 /** Headers without effect on a decision, `*` at the end for any rest, or that are compared by themselves. */
 const IGNORED = [
-  ...['accept', 'accept-encoding', 'cache-control', 'content-length', 'content-type', 'dnt', 'pragma', 'priority'],
+  ...[
+    'accept',
+    'accept-encoding',
+    'cache-control',
+    'content-length',
+    'content-type',
+    'dnt',
+    'pragma',
+    'priority',
+  ],
   ...['if-modified-since', 'if-none-match', 'upgrade-insecure-requests', 'sec-fetch-*'],
   // They prove that a page of the app asks, and change with each page: the credentials stand for them.
   ...['x-csrf-token', 'x-xsrf-token', 'x-socket-id'],
@@ -47,5 +57,5 @@ const mediaType = (contentType: string): string => contentType.split(';', 1)[0]?
 /** Laravel Sanctum decides by it whether a request is one of the app's own pages. */
 function refererOrigin(headers: readonly HeaderLine[]): string {
   const referer = headers.find(([name]) => name.toLowerCase() === 'referer')?.[1];
-  return referer !== undefined && URL.canParse(referer) ? new URL(referer).origin : '';
+  return (referer && parseUrl(referer)?.origin) ?? '';
 }

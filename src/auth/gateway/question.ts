@@ -11,7 +11,7 @@ export interface AuthRequest {
   readonly body: Buffer;
 }
 
-/** What a client asks its app (SPEC 14.1). */
+/** Question of a client to its app (SPEC 14.1). */
 export interface Question {
   readonly purpose: 'channel' | 'user';
   readonly socketId: string;

@@ -44,6 +44,17 @@ export const REASONS = {
     'Events were refused with 413: the upstream accepts WAVEHALL_CUTOVER_MAX_REQUEST_SIZE bytes, and browsers are there',
   slow_reader: 'Clients were disconnected: they do not read what they are sent',
   pong_timeout: 'Clients were closed: they did not answer a ping',
+  auth_socket_id: 'Questions at the auth gateway were refused: the socket_id is not one',
+  auth_unknown_key:
+    'Laravel signed for an app key that is not configured here, so that nothing is remembered: is REVERB_APP_KEY the same in Laravel?',
+  auth_signature:
+    'Laravel signed with another secret than the one here, so that nothing is remembered: is REVERB_APP_SECRET the same in Laravel?',
+  auth_redirect:
+    'Laravel answered the auth gateway with a redirect, which counts as a refusal: the user is not signed in, or WAVEHALL_AUTH_UPSTREAM redirects to https',
+  auth_unavailable:
+    'Questions at the auth gateway were not answered: Laravel does not answer, or not fast enough (WAVEHALL_AUTH_CONCURRENCY, WAVEHALL_AUTH_TIMEOUT)',
+  auth_size: 'Requests at the auth gateway were refused: larger than WAVEHALL_AUTH_MAX_REQUEST_SIZE',
+  auth_loop: 'Requests at the auth gateway came back: WAVEHALL_AUTH_UPSTREAM is this server itself',
   http_signature:
     'Requests were refused with 401: the signature is wrong; is the app secret the same in Laravel?',
   http_timestamp:

@@ -14,7 +14,7 @@ export interface Api {
   readonly history: History;
   readonly membership: Membership;
   readonly quota: ConnectionQuota;
-  readonly nodeCommands: NodeCommands;
+  readonly nodeCommands: Pick<NodeCommands, 'terminate'>;
   readonly traffic: Traffic;
 }
 

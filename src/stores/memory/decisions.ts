@@ -29,8 +29,7 @@ interface Owner {
 
 /** A part of the state, for the process that replaces this one. */
 type Saved =
-  | { readonly digest: string; readonly owner: Owner }
-  | { readonly tag: string; readonly atMs: number };
+  { readonly digest: string; readonly owner: Owner } | { readonly tag: string; readonly atMs: number };
 
 /** Decisions of the auth gateway on a single node. */
 export class MemoryDecisions implements DecisionStore {
@@ -90,7 +89,10 @@ export class MemoryDecisions implements DecisionStore {
   }
 
   *save(): Generator<Saved> {
-    for (const [digest, owner] of this.#owners.rentries()) yield { digest, owner };
+    for (const digest of this.#owners.rkeys()) {
+      const owner = this.#owners.peek(digest);
+      if (owner !== undefined) yield { digest, owner };
+    }
     for (const [tag, atMs] of this.#forgotten) yield { tag, atMs };
   }
 
@@ -107,8 +109,8 @@ export class MemoryDecisions implements DecisionStore {
   /** Drops the owners that were used longest ago, as far as all of their decisions have ended. */
   #dropEnded(): void {
     const nowMs = Date.now();
-    for (const [digest, { endsAtMs }] of this.#owners.rentries()) {
-      if (endsAtMs > nowMs) return;
+    for (const digest of this.#owners.rkeys()) {
+      if ((this.#owners.peek(digest)?.endsAtMs ?? 0) > nowMs) return;
       this.#owners.delete(digest);
     }
   }

@@ -1,0 +1,80 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import { endToEnd, headerKey, type HeaderLine, isOfProxies } from '../../net/headers.ts';
+
+/** Names a request that has passed a gateway: an app that sends it back is this server. */
+export const GATEWAY_HEADER = 'x-wavehall-gateway';
+
+/** The client of a request, as the network shows it. */
+export interface GatewayClient {
+  readonly remoteAddress: string;
+  readonly secure: boolean;
+  /** True when a trusted proxy sent the request: what it says of the client counts. */
+  readonly viaProxy: boolean;
+  /** Address of the socket itself. */
+  readonly peerAddress: string;
+}
+
+/** Header lines that this server replaces, or that are of this connection alone. */
+const REPLACED = new Set([
+  ...['accept-encoding', 'content-length', 'expect', 'forwarded', GATEWAY_HEADER],
+  ...['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port'],
+]);
+
+/** SPEC 14.2: the header lines that the app receives, each name once. */
+export function outgoingHeaders(
+  rawHeaders: readonly string[],
+  headers: IncomingHttpHeaders,
+  client: GatewayClient,
+): HeaderLine[] {
+  const kept = endToEnd(rawHeaders).filter(
+    ([name]) => !REPLACED.has(headerKey(name)) && (client.viaProxy || !isOfProxies(name)),
+  );
+  return [...merged(kept), ...forwardedLines(headers, client), [GATEWAY_HEADER, '1']];
+}
+
+/** Several lines of one name as one, as HTTP allows; they stay apart for those that must be there once (RFC 9110, 5.3). */
+function merged(lines: readonly HeaderLine[]): HeaderLine[] {
+  const byName = new Map<string, HeaderLine>();
+  for (const [name, value] of lines) {
+    const key = name.toLowerCase();
+    const former = byName.get(key);
+    byName.set(
+      key,
+      former === undefined ? [name, value] : [name, former[1] + (key === 'cookie' ? '; ' : ', ') + value],
+    );
+  }
+  return [...byName.values()];
+}
+
+function forwardedLines(
+  headers: IncomingHttpHeaders,
+  { viaProxy, peerAddress, secure }: GatewayClient,
+): HeaderLine[] {
+  const ofProxy = (name: string): string | undefined =>
+    viaProxy ? (headers[name] as string | undefined) : undefined;
+  const host = ofProxy('x-forwarded-host') ?? headers.host ?? '';
+  const port = ofProxy('x-forwarded-port') ?? /:(\d+)$/.exec(host)?.[1] ?? (secure ? '443' : '80');
+  return [
+    [
+      'X-Forwarded-For',
+      [ofProxy('x-forwarded-for'), peerAddress].filter((each) => each !== undefined).join(', '),
+    ],
+    ['X-Forwarded-Proto', ofProxy('x-forwarded-proto') ?? (secure ? 'https' : 'http')],
+    ['X-Forwarded-Host', host],
+    ['X-Forwarded-Port', port],
+  ];
+}
+
+/** Header lines of an answer that are of its connection, or of its form as it arrived here. */
+const OF_CONNECTION = new Set([
+  'connection',
+  'content-length',
+  'keep-alive',
+  'transfer-encoding',
+  'trailer',
+  'upgrade',
+]);
+
+/** SPEC 14.2: the headers of the app's answer as the client receives them. */
+export const incomingHeaders = (headers: IncomingHttpHeaders): OutgoingHttpHeaders =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !OF_CONNECTION.has(name)));

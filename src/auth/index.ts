@@ -1,0 +1,56 @@
+import type { AppProvider } from '../core/ports/apps.ts';
+import type { Metric } from '../core/ports/metric.ts';
+import type { DecisionStore, Forgotten } from '../core/ports/stores.ts';
+import type { Refusals } from '../core/refusals/refusals.ts';
+import { AppUpstream, type AppUpstreamOptions } from './gateway/app-upstream.ts';
+import { ownerDigest } from './gateway/credentials.ts';
+import { AuthGateway, type GatewayOptions } from './gateway/gateway.ts';
+import { gatewayMetrics } from './gateway/metrics.ts';
+
+/** Decisions to forget, by the names that operators know. */
+type ForgetRequest =
+  | { readonly what: 'all' }
+  | { readonly what: 'session' | 'token' | 'channel'; readonly name: string }
+  | { readonly what: 'user'; readonly app: string; readonly user: string };
+
+export { registerGateway } from './gateway/plugin.ts';
+
+interface AuthDeps {
+  readonly apps: AppProvider;
+  readonly decisions: DecisionStore;
+  readonly refusals: Refusals;
+}
+
+export interface Auth {
+  readonly gateway: AuthGateway;
+  readonly metrics: readonly Metric[];
+  /** SPEC 14.6. Rejects with `Unavailable`. */
+  forget(what: ForgetRequest): Promise<void>;
+  stop(): void;
+}
+
+/** Opens the auth gateway in front of an app. */
+export function openAuth(options: GatewayOptions, app: AppUpstreamOptions, deps: AuthDeps): Auth {
+  const upstream = new AppUpstream(app);
+  const gateway = new AuthGateway({ ...deps, options, upstream });
+  return {
+    gateway,
+    metrics: gatewayMetrics(gateway, upstream),
+    forget: (what) => deps.decisions.forget(forgotten(what)),
+    stop: () => upstream.stop(),
+  };
+}
+
+function forgotten(request: ForgetRequest): Forgotten {
+  switch (request.what) {
+    case 'session':
+      return { what: 'owner', digest: ownerDigest('session', request.name) };
+    case 'token':
+      return { what: 'owner', digest: ownerDigest('bearer', request.name) };
+    case 'channel':
+      return { what: 'channel', channel: request.name };
+    case 'all':
+    case 'user':
+      return request;
+  }
+}

@@ -1,0 +1,53 @@
+import type { FastifyInstance } from 'fastify';
+import type { Auth } from '../auth/index.ts';
+import type { ForgetControl } from '../admin/routes/auth.ts';
+import type { Config } from '../config/index.ts';
+import type { AppProvider } from '../core/ports/apps.ts';
+import type { NodeCommands, Stores } from '../core/ports/stores.ts';
+import type { Refusals } from '../core/refusals/refusals.ts';
+import { unmappedAddress } from '../core/util/ip-address.ts';
+import { PeerReader } from '../transports/peer.ts';
+
+interface AuthParts {
+  readonly config: Config;
+  readonly stores: Pick<Stores, 'decisions'>;
+  readonly core: { readonly apps: AppProvider; readonly refusals: Refusals };
+}
+
+/** Serves the auth gateway at the port of the clients, if Laravel's address is set; otherwise its code is not loaded. */
+export async function openAuthGateway(
+  http: FastifyInstance,
+  { config, stores, core }: AuthParts,
+): Promise<Auth | undefined> {
+  if (config.auth === undefined) return undefined;
+  const { openAuth, registerGateway } = await import('../auth/index.ts');
+  const { gateway: options, upstream, paths, maxRequestBytes } = config.auth;
+  const auth = openAuth(options, upstream, { ...core, decisions: stores.decisions });
+  http.addHook('onClose', (_, done) => {
+    auth.stop();
+    done();
+  });
+  const peers = new PeerReader(config.trustedProxies);
+  registerGateway(http, {
+    ...{ gateway: auth.gateway, paths, maxRequestBytes, prefix: config.path },
+    clientOf: (request) => ({
+      ...peers.read(request),
+      viaProxy: peers.isProxy(request),
+      peerAddress: unmappedAddress(request.socket.remoteAddress),
+    }),
+  });
+  return auth;
+}
+
+/** SPEC 14.6: what the admin API forgets; `undefined`: there is no gateway. */
+export const forgetControl = (auth: Auth | undefined): ForgetControl | undefined =>
+  auth && { forget: (what) => auth.forget(what) };
+
+/** SPEC 14.6: commands for all nodes that forget the decisions of a user whose connections they terminate. */
+export const forgettingCommands = ({ nodeCommands, decisions }: Stores): Pick<NodeCommands, 'terminate'> => ({
+  terminate: async (app, user) => {
+    // First, so that no client is signed for that reconnects at once.
+    await decisions.forget({ what: 'user', app, user });
+    await nodeCommands.terminate(app, user);
+  },
+});

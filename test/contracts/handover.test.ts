@@ -7,6 +7,7 @@ import { brokerContract } from './broker.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import type { Implementation } from './capabilities.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
+import { decisionsContract } from './decisions.ts';
 import { historyContract } from './history.ts';
 import { membershipContract } from './membership.ts';
 import { replayGuardContract } from './replay-guard.ts';
@@ -14,7 +15,8 @@ import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 import { tabStoreContract } from './tab-store.ts';
 
-const ofOneProcess = () => withHandover(openMemoryStores(undefined, 5));
+const ofOneProcess = () =>
+  withHandover(openMemoryStores(undefined, 5, undefined, { owners: 100, perOwner: 3 }));
 
 /** Opens the stores of two processes, of which the second replaces the first. */
 async function openBoth() {
@@ -48,6 +50,7 @@ describe.each(PLACES)('stores %s', (place, open) => {
     cachedEventsContract,
     membershipContract,
     connectionQuotaContract,
+    decisionsContract,
     sessionNodesContract,
     stateContract,
     historyContract,

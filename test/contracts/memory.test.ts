@@ -5,6 +5,7 @@ import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
+import { decisionsContract } from './decisions.ts';
 import { historyContract } from './history.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
@@ -14,7 +15,7 @@ import { stateContract } from './state.ts';
 import { tabStoreContract } from './tab-store.ts';
 
 const memory: Implementation = {
-  open: () => openMemoryStores(undefined, 5),
+  open: () => openMemoryStores(undefined, 5, undefined, { owners: 100, perOwner: 3 }),
   pass: (seconds) => void vi.advanceTimersByTime(seconds * 1000),
   cachedEventsBound: MAX_CACHED_BYTES,
 };
@@ -32,6 +33,7 @@ for (const contract of [
   connectionQuotaContract,
   pingContract,
   replayGuardContract,
+  decisionsContract,
   sessionNodesContract,
   stateContract,
   historyContract,

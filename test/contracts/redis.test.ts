@@ -6,6 +6,7 @@ import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
+import { decisionsContract } from './decisions.ts';
 import { historyContract } from './history.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
@@ -32,6 +33,7 @@ for (const contract of [
   connectionQuotaContract,
   pingContract,
   replayGuardContract,
+  decisionsContract,
   sessionNodesContract,
   stateContract,
   historyContract,
@@ -46,6 +48,7 @@ export const redisOptions = (port: number) => ({
   tls: false,
   partitions: 16,
   replaySignatures: 5,
+  decisionLimits: { owners: 1600, perOwner: 3 },
   leaseMs: 12_000,
   commandTimeoutMs: 1000,
 });

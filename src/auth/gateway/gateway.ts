@@ -67,6 +67,7 @@ interface Asked {
   readonly decision: Decision | undefined;
 }
 
+const NOT_KEPT = { text: undefined, ageMs: Infinity };
 const TEXT_TYPE = { 'content-type': 'text/plain; charset=utf-8' };
 /** Requests that the app does not see. */
 const REFUSED = {
@@ -124,25 +125,26 @@ export class AuthGateway {
   async #answerKnown(known: Known, request: OutgoingRequest, arrived: Arrived): Promise<GatewayAnswer> {
     const { decisions, options, upstream } = this.#deps;
     const found = await ifUnavailable(decisions.find(known.key, known.owners), () => undefined);
-    const ageMs = found?.kept?.ageMs ?? Infinity;
-    if (ageMs < options.ttlMs || (upstream.isFailing && this.#mayBeStale(ageMs))) {
-      const answer = await this.#remembered(
-        known,
-        found?.kept?.text,
-        ageMs < options.ttlMs ? 'hit' : 'stale',
-      );
+    const { text, ageMs } = found?.kept ?? NOT_KEPT;
+    const isFresh = ageMs < options.ttlMs;
+    if (isFresh || (upstream.isFailing && this.#mayBeStale(ageMs))) {
+      const answer = await this.#remembered(known, text, isFresh ? 'hit' : 'stale');
       if (answer !== undefined) return answer;
     }
     try {
       return await this.#askOnce(known, found, request, arrived);
     } catch (error) {
-      if (!(error instanceof AppUnavailable) || !this.#mayBeStale(ageMs)) throw error;
-      // What was forgotten meanwhile is not used.
-      const again = await ifUnavailable(decisions.find(known.key, known.owners), () => undefined);
-      const answer = await this.#remembered(known, again?.kept?.text, 'stale');
-      if (answer === undefined) throw error;
-      return answer;
+      const mayHelp = error instanceof AppUnavailable && this.#mayBeStale(ageMs);
+      const answer = mayHelp ? await this.#stale(known) : undefined;
+      if (answer !== undefined) return answer;
+      throw error;
     }
+  }
+
+  /** Asks the store again: what was forgotten meanwhile is not used. */
+  async #stale(known: Known): Promise<GatewayAnswer | undefined> {
+    const found = await ifUnavailable(this.#deps.decisions.find(known.key, known.owners), () => undefined);
+    return this.#remembered(known, found?.kept?.text, 'stale');
   }
 
   #mayBeStale(ageMs: number): boolean {
@@ -196,8 +198,7 @@ export class AuthGateway {
     if (signed !== undefined) return signed;
     if (answer.status === 200) return this.#passOn(await this.#ask(request, arrived), arrived, 'asked');
     // The cookies are those of the client that asked.
-    const { 'set-cookie': _, ...headers } = answer.headers;
-    return this.#passOn({ ...answer, headers }, arrived, 'joined');
+    return this.#passOn({ ...answer, headers: withoutCookies(answer.headers) }, arrived, 'joined');
   }
 
   async #askAndKeep(
@@ -268,6 +269,9 @@ export class AuthGateway {
     });
   }
 }
+
+const withoutCookies = (headers: IncomingHttpHeaders): IncomingHttpHeaders =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'set-cookie'));
 
 const outgoingRequest = (
   { method, path, rawQuery, body }: AuthRequest,

@@ -43,9 +43,9 @@ export class MemoryDecisions implements DecisionStore {
     this.#perOwner = perOwner;
   }
 
-  find(key: string, [digest = '']: readonly string[]): Promise<FoundDecision> {
+  find(key: string, owners: readonly string[]): Promise<FoundDecision> {
     const nowMs = Date.now();
-    const owner = this.#owners.peek(digest);
+    const owner = this.#owners.peek(owners[0] ?? '');
     const decision = owner?.decisions.get(key);
     const isKept =
       owner !== undefined &&
@@ -59,7 +59,7 @@ export class MemoryDecisions implements DecisionStore {
 
   keep({ key, text, askedAtMs, keepMs, app, user, ...tags }: NewDecision): Promise<void> {
     const digest = tags.owners[0] ?? '';
-    const owner = this.#owners.get(digest) ?? { decisions: new Map(), user: undefined, endsAtMs: 0 };
+    const owner: Owner = this.#owners.get(digest) ?? { decisions: new Map(), user: undefined, endsAtMs: 0 };
     const named = user === undefined ? undefined : userTag(app, user);
     const endsAtMs = askedAtMs + keepMs;
     owner.user = named ?? owner.user;

@@ -1,4 +1,3 @@
-import { APP } from '../support/app.ts';
 import { type Answer, http } from '../support/wire-http.ts';
 import { startTestServer } from '../cutover/servers.ts';
 import { APP_KEY, LaravelStandIn } from './laravel-stand-in.ts';

@@ -77,7 +77,8 @@ export class LaravelStandIn {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { method = '', url = '', rawHeaders, headers } = request;
-    this.received.push({ method, url, rawHeaders, headers, body: Buffer.concat(chunks).toString() });
+    const received = { method, url, rawHeaders, headers, body: Buffer.concat(chunks).toString() };
+    this.received.push(received);
     this.#atOnce += 1;
     this.mostAtOnce = Math.max(this.mostAtOnce, this.#atOnce);
     response.once('close', () => (this.#atOnce -= 1));
@@ -86,7 +87,7 @@ export class LaravelStandIn {
     if (mode === 'hangs') return;
     if (mode === 'closes') return void request.socket.destroy();
     if (mode !== 'well') return void response.writeHead(mode.status, mode.headers).end(mode.body ?? '');
-    this.#answer(this.received.at(-1)!, response);
+    this.#answer(received, response);
   }
 
   #answer({ url, headers, body }: Received, response: ServerResponse): void {

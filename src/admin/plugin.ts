@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { Unavailable } from '../core/ports/failures.ts';
 import { isBearer } from './bearer.ts';
 import { BadRequest, Conflict } from './requests.ts';
 import { sendError } from './routes/answers.ts';
@@ -69,6 +70,7 @@ function answerError(error: unknown, reply: FastifyReply): FastifyReply {
   const status = (error as { statusCode?: unknown }).statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500)
     return sendError(reply, status, 'Bad request.');
+  if (error instanceof Unavailable) return sendError(reply, 503, 'Redis cannot be reached: try again.');
   if (error instanceof Conflict) return sendError(reply, 409, error.message);
   if (error instanceof BadRequest || error instanceof RangeError) return sendError(reply, 400, error.message);
   throw error;

@@ -61,9 +61,10 @@ function httpOptions({ config, logger, stores, cutover, core, requests }: RouteP
   return {
     ...core,
     requests,
-    api: { ...stores, ...core },
+    api: { ...stores, ...core, idempotency: config },
     logger,
     clock: Date.now,
+    requestRate: stores.requestRate,
     replayGuard: config.replayProtection === 'strict' ? stores.replayGuard : undefined,
     unusedAppsHint: config.unusedAppsHint,
     onAnswered: cutover && ((isOk: boolean) => cutover.health.api('wavehall', isOk)),

@@ -4,6 +4,7 @@ import type { Stores } from '../core/ports/stores.ts';
 import type { ChannelRef } from '../core/ports/channel-ref.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { WebhookWishes } from '../core/ports/webhook-wishes.ts';
+import type { IdempotencyLimits } from '../core/requests/idempotency.ts';
 import { withHandover } from './handover/index.ts';
 import { openMemoryStores } from './memory/index.ts';
 import { OutboxFile, type OutboxFileOptions } from './memory/outbox/state-file.ts';
@@ -16,6 +17,7 @@ export interface StoresOptions {
   readonly cutoverStateFile: string | undefined;
   readonly apps: readonly App[];
   readonly replaySignatures: number;
+  readonly idempotency?: IdempotencyLimits;
   /** `undefined`: no app has webhooks. */
   readonly webhooks?: WebhookWishes | undefined;
   /** Keeps the webhooks of a single node over a restart; `undefined`: they are lost with the process. */
@@ -24,16 +26,16 @@ export interface StoresOptions {
 
 /** Opens the stores: in memory for one node, in Redis for several. The code for Redis is loaded only where it is used. */
 export async function openStores(options: StoresOptions, logger: Logger): Promise<Stores> {
-  const { redis, apps, replaySignatures, webhooks } = options;
+  const { redis, apps, replaySignatures, idempotency, webhooks } = options;
   if (redis === undefined) return openForOneNode(options, logger);
   const { openRedisStores } = await import('./redis/index.ts');
-  const shared = { apps, replaySignatures, historyTtlMs: ttlsOf(apps), webhooks };
+  const shared = { apps, replaySignatures, idempotency, historyTtlMs: ttlsOf(apps), webhooks };
   return openRedisStores({ ...redis, ...shared }, logger);
 }
 
 async function openForOneNode(options: StoresOptions, logger: Logger): Promise<Stores> {
-  const { cutoverStateFile, replaySignatures, webhooks, webhookFile } = options;
-  const local = openMemoryStores(cutoverStateFile, replaySignatures, webhooks);
+  const { cutoverStateFile, replaySignatures, idempotency, webhooks, webhookFile } = options;
+  const local = openMemoryStores(cutoverStateFile, replaySignatures, webhooks, idempotency);
   const stores = withHandover(local);
   const { outbox } = local;
   if (outbox === undefined || webhookFile === undefined) return stores;

@@ -6,15 +6,18 @@ import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
 import { historyContract } from './history.ts';
+import { idempotencyKeysContract } from './idempotency-keys.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
+import { publishedOnceContract } from './published-once.ts';
 import { replayGuardContract } from './replay-guard.ts';
+import { requestRateContract } from './request-rate.ts';
 import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 import { tabStoreContract } from './tab-store.ts';
 
 const memory: Implementation = {
-  open: () => openMemoryStores(undefined, 5),
+  open: () => openMemoryStores(undefined, 5, undefined, { keys: 5, answerBytes: 40 }),
   pass: (seconds) => void vi.advanceTimersByTime(seconds * 1000),
   cachedEventsBound: MAX_CACHED_BYTES,
 };
@@ -30,6 +33,9 @@ for (const contract of [
   cachedEventsContract,
   membershipContract,
   connectionQuotaContract,
+  publishedOnceContract,
+  requestRateContract,
+  idempotencyKeysContract,
   pingContract,
   replayGuardContract,
   sessionNodesContract,

@@ -7,9 +7,12 @@ import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
 import { historyContract } from './history.ts';
+import { idempotencyKeysContract } from './idempotency-keys.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
+import { publishedOnceContract } from './published-once.ts';
 import { replayGuardContract } from './replay-guard.ts';
+import { requestRateContract } from './request-rate.ts';
 import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 import { tabStoreContract } from './tab-store.ts';
@@ -30,6 +33,9 @@ for (const contract of [
   cachedEventsContract,
   membershipContract,
   connectionQuotaContract,
+  publishedOnceContract,
+  requestRateContract,
+  idempotencyKeysContract,
   pingContract,
   replayGuardContract,
   sessionNodesContract,
@@ -46,6 +52,7 @@ export const redisOptions = (port: number) => ({
   tls: false,
   partitions: 16,
   replaySignatures: 5,
+  idempotency: { keys: 5, answerBytes: 40 },
   leaseMs: 12_000,
   commandTimeoutMs: 1000,
 });

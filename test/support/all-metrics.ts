@@ -1,6 +1,6 @@
 /** Every metric that a node can have, by the part of docs/monitoring.md that lists it. */
 import type { Metric } from '../../src/core/ports/metric.ts';
-import { replayMetrics } from '../../src/core/replay-guard.ts';
+import { replayMetrics } from '../../src/core/requests/replay-guard.ts';
 import { Refusals } from '../../src/core/refusals/refusals.ts';
 import { tabMetrics } from '../../src/core/resume/metrics.ts';
 import { trafficMetrics } from '../../src/core/traffic/metrics.ts';

@@ -1,6 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { QueryValues } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Hub } from '../../core/channels/hub.ts';
+import type { IdempotencyKeys } from '../../core/ports/nodes/idempotency.ts';
 import type { NodeCommands, ConnectionQuota } from '../../core/ports/stores.ts';
 import type { Broker, CachedEvents, History } from '../../core/ports/events.ts';
 import type { Traffic } from '../../core/traffic/traffic.ts';
@@ -16,6 +18,15 @@ export interface Api {
   readonly quota: ConnectionQuota;
   readonly nodeCommands: NodeCommands;
   readonly traffic: Traffic;
+  readonly idempotencyKeys: IdempotencyKeys;
+  readonly idempotency: IdempotencyOptions;
+}
+
+export interface IdempotencyOptions {
+  /** 0: the header has no effect. */
+  readonly idempotencySeconds: number;
+  /** Characters of a key. */
+  readonly idempotencyKeyLength: number;
 }
 
 /** One authenticated request. */
@@ -25,6 +36,7 @@ export interface ApiRequest {
   /** The values that were signed (SPEC 7.4). */
   readonly query: QueryValues;
   readonly body: Buffer;
+  readonly headers: IncomingHttpHeaders;
   /** When it was received, in `performance.now()`. */
   readonly receivedAtMs: number;
 }

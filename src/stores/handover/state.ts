@@ -34,6 +34,9 @@ export const STATEFUL: Readonly<Record<string, Stateful>> = {
   sessionNodes: stateful(100, ({ sessionNodes }) => sessionNodes),
   state: stateful(1, ({ state }) => state),
   replayGuard: stateful(100, ({ replayGuard }) => replayGuard),
+  requestRate: stateful(100, ({ requestRate }) => requestRate),
+  idempotencyKeys: stateful(10, ({ idempotencyKeys }) => idempotencyKeys),
+  publishedMarks: stateful(100, ({ publishedMarks }) => publishedMarks),
   outbox: {
     partsAtOnce: 1,
     save: ({ outbox }) => (outbox === undefined ? [] : [outbox.handOver()]),

@@ -126,7 +126,7 @@ function registerApi(scope: FastifyInstance, options: HttpOptions, authenticatio
           const answer = await reportingOutcome(options, async () => {
             if (options.replayGuard !== undefined)
               await authentication.takeOnce(options.replayGuard, app, query);
-            await takeToken(options.requestRate, app, reply);
+            await takeToken(options.requestRate, app, options.api.traffic.of(app.id), reply);
             const { headers } = request.raw;
             return handle(options.api, { app, params, query, body, headers, receivedAtMs });
           });

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { App } from '../core/app.ts';
+import type { AppTraffic } from '../core/traffic/app-traffic.ts';
 import type { Rate, RequestRate } from '../core/ports/nodes/request-rate.ts';
 import { httpError } from './errors.ts';
 
@@ -11,6 +12,7 @@ import { httpError } from './errors.ts';
 export async function takeToken(
   requestRate: RequestRate,
   { id, limits }: App,
+  traffic: AppTraffic,
   reply: FastifyReply,
 ): Promise<void> {
   if (limits.requestsPerSecond === 0) return;
@@ -21,6 +23,7 @@ export async function takeToken(
   const { isTaken, remaining, waitMs } = await requestRate.take(id, rate);
   void reply.headers({ 'x-ratelimit-limit': rate.burst, 'x-ratelimit-remaining': remaining });
   if (isTaken) return;
+  traffic.apiOverRate += 1;
   const retryAfter = `${Math.ceil(waitMs / 1000)}`;
   throw httpError(429, { 'retry-after': retryAfter }, { expected: `${rate.perSecond} requests a second` });
 }

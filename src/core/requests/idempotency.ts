@@ -13,6 +13,7 @@ export interface IdempotencyLimits {
 
 export const DEFAULT_IDEMPOTENCY_LIMITS: IdempotencyLimits = { keys: 100_000, answerBytes: 1024 * 1024 };
 
+/** Metrics of the stores that keep the keys. */
 export const idempotencyMetrics = (keys: IdempotencyKeys): Metric[] => [
   counter(
     'idempotency_keys_forgotten_total',

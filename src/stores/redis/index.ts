@@ -125,9 +125,7 @@ function assemble(options: RedisOptions, logger: Logger) {
     tabStore: new RedisTabStore(links, keys),
     sessionNodes: new RedisSessionNodes({ links, keys, invalidData }),
     state: new RedisState(links, keys),
-    replayGuard: new RedisReplayGuard(links, keys, options.replaySignatures),
-    requestRate: new RedisRequestRate(links, keys),
-    idempotencyKeys: new RedisIdempotencyKeys(links, keys, options.idempotency),
+    ...forRequests(options, links, keys),
     lossMeter: new RedisLossMeter({ links, keys, invalidData }),
     clusterLoad: new RedisClusterLoad({ links, keys, invalidData }),
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),
@@ -146,6 +144,13 @@ function assemble(options: RedisOptions, logger: Logger) {
     }),
   };
 }
+
+/** Builds the parts that all nodes share for the requests of publishers. */
+const forRequests = ({ replaySignatures, idempotency }: RedisOptions, links: Links, keys: Keys) => ({
+  replayGuard: new RedisReplayGuard(links, keys, replaySignatures),
+  requestRate: new RedisRequestRate(links, keys),
+  idempotencyKeys: new RedisIdempotencyKeys(links, keys, idempotency),
+});
 
 interface DamageDeps {
   readonly links: Links;

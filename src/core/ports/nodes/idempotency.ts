@@ -6,7 +6,7 @@ export interface KeyedRequest {
   readonly request: string;
 }
 
-/** What is known of a key when a request with it arrives. */
+/** State of a key when a request with it arrives. */
 export interface KeyState {
   /** `other`: the key belongs to another request. */
   readonly use: 'first' | 'repeated' | 'other';

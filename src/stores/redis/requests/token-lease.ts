@@ -6,7 +6,7 @@ const PORTIONS_PER_SECOND = 20;
 /** Milliseconds after which a node that counts by itself tries to reach the shared bucket again. */
 const RETRY_MS = 1000;
 
-/** What the shared bucket gave. */
+/** Tokens that the shared bucket gave, and its state. */
 export interface Grant {
   readonly taken: number;
   /** Tokens that are left in the shared bucket. */

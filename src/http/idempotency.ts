@@ -3,8 +3,29 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { OnceRequest } from '../core/channels/once-request.ts';
 import { ifUnavailable } from '../core/ports/failures.ts';
 import { DIGEST_LENGTH } from '../core/requests/idempotency.ts';
-import type { Api, ApiRequest, IdempotencyOptions } from './routes/api.ts';
+import type { IdempotencyKeys, KeyedRequest } from '../core/ports/nodes/idempotency.ts';
+import type { AppTraffic } from '../core/traffic/app-traffic.ts';
 import { HttpError } from './errors.ts';
+
+export interface IdempotencyOptions {
+  /** 0: the header has no effect. */
+  readonly idempotencySeconds: number;
+  /** Characters of a key. */
+  readonly idempotencyKeyLength: number;
+}
+
+interface IdempotencyDeps {
+  readonly idempotencyKeys: IdempotencyKeys;
+  readonly idempotency: IdempotencyOptions;
+  readonly traffic: { of(app: string): AppTraffic };
+}
+
+/** Parts of a request that make it the same as another one. */
+interface Call {
+  readonly app: { readonly id: string };
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
 
 const HEADERS = ['idempotency-key', 'x-idempotency-key'];
 
@@ -20,8 +41,8 @@ const MARK_EXTRA_MS = 60_000;
  * each other. Call it with a valid body: a request that is refused binds no key.
  */
 export async function once(
-  api: Api,
-  call: ApiRequest,
+  api: IdempotencyDeps,
+  call: Call,
   route: string,
   handle: (request?: OnceRequest) => Promise<object>,
 ): Promise<object> {
@@ -40,8 +61,8 @@ export async function once(
 
 /** Resolves with the answer of the first request. The events are published: an answer that cannot be kept is no failure. */
 async function keepAnswer(
-  { idempotencyKeys }: Api,
-  keyed: Parameters<Api['idempotencyKeys']['claim']>[0],
+  { idempotencyKeys }: IdempotencyDeps,
+  keyed: KeyedRequest,
   answer: object,
 ): Promise<object> {
   const text = JSON.stringify(answer);

@@ -6,7 +6,7 @@ import { StaticApps } from '../../src/apps/static.ts';
 import type { App } from '../../src/core/app.ts';
 import type { AppProvider } from '../../src/core/ports/apps.ts';
 import type { HealthChecks } from '../../src/http/health.ts';
-import type { IdempotencyOptions } from '../../src/http/routes/api.ts';
+import type { IdempotencyOptions } from '../../src/http/idempotency.ts';
 import { type HttpOptions, registerHttp } from '../../src/http/plugin.ts';
 import { healthChecks } from '../support/health.ts';
 import { RequestCounts } from '../../src/http/request-counts.ts';

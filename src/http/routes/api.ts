@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { QueryValues } from '#protocol';
 import type { App } from '../../core/app.ts';
+import type { IdempotencyOptions } from '../idempotency.ts';
 import type { Hub } from '../../core/channels/hub.ts';
 import type { IdempotencyKeys } from '../../core/ports/nodes/idempotency.ts';
 import type { NodeCommands, ConnectionQuota } from '../../core/ports/stores.ts';
@@ -20,13 +21,6 @@ export interface Api {
   readonly traffic: Traffic;
   readonly idempotencyKeys: IdempotencyKeys;
   readonly idempotency: IdempotencyOptions;
-}
-
-export interface IdempotencyOptions {
-  /** 0: the header has no effect. */
-  readonly idempotencySeconds: number;
-  /** Characters of a key. */
-  readonly idempotencyKeyLength: number;
 }
 
 /** One authenticated request. */

@@ -21,7 +21,7 @@ export async function takeToken(
     burst: limits.requestBurst === 0 ? limits.requestsPerSecond : limits.requestBurst,
   };
   const { isTaken, remaining, waitMs } = await requestRate.take(id, rate);
-  void reply.headers({ 'x-ratelimit-limit': rate.burst, 'x-ratelimit-remaining': remaining });
+  void reply.headers({ 'X-RateLimit-Limit': rate.burst, 'X-RateLimit-Remaining': remaining });
   if (isTaken) return;
   traffic.apiOverRate += 1;
   const retryAfter = `${Math.ceil(waitMs / 1000)}`;

@@ -107,7 +107,10 @@ function assemble(options: RedisOptions, logger: Logger) {
   node.onRename(() => receiver.updateNames());
   const droppedLog = droppedHistoriesLog(logger);
   const publisher = new Publisher({
-    ...{ deadlines, links, keys, droppedLog },
+    deadlines,
+    links,
+    keys,
+    droppedLog,
     mostMarks: options.idempotency?.keys,
   });
   const repair = new EvictionRepair({

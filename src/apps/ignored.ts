@@ -32,7 +32,7 @@ const SOKETI_KEYS: Readonly<Record<string, string>> = {
       'read_requests_per_second',
     ].map((name) => [
       `max_${name}`,
-      'the limit of requests here is max_requests_per_second, for all of them, on each node',
+      'the limit of requests here is max_requests_per_second, for all of them',
     ]),
   ),
 };

@@ -149,6 +149,13 @@ export const APP_LIMITS = {
     'max_requests_per_second',
     limit,
     0,
-    'HTTP requests of the app per second, counted on each node and worker separately; 0: no limit.',
+    'HTTP requests of the app per second, over all nodes; 0: no limit.',
+  ),
+  requestBurst: appSetting(
+    'WAVEHALL_REQUEST_BURST',
+    'request_burst',
+    limit,
+    0,
+    'HTTP requests of the app that are accepted at once after a pause; 0: as many as per second.',
   ),
 } as const satisfies Record<keyof AppLimits, Setting<number>>;

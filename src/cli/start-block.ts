@@ -36,7 +36,6 @@ export function startLine(
     apps: apps(config),
     scaling: scaling(config),
     workers: config.workers,
-    apiLimit: apiLimit(config),
     cutover: cutover(config),
     openFiles: openFiles ?? null,
   })}\n`;
@@ -86,7 +85,6 @@ export function startBlock(
     row('Apps', apps(config)),
     row('Scaling', scaling(config)),
     ...(config.workers > 1 ? [row('Workers', `${config.workers}, each a node of its own`)] : []),
-    ...optionalRow('API limit', apiLimit(config)),
     ...optionalRow('Cutover', cutover(config)),
     row('Open files', files(openFiles, config.workers)),
     '',
@@ -111,12 +109,6 @@ function files(limit: number | undefined, workers: number): string {
   const each = workers > 1 ? ' for each worker' : '';
   return `${limit.toLocaleString('en-US')}${each}${limit < FEW_OPEN_FILES ? '   few: each socket needs one (ulimit -n)' : ''}`;
 }
-
-/** `undefined` when there is no limit, or only one process. */
-const apiLimit = ({ apps: all, redis }: Config): string | undefined =>
-  redis !== undefined && all.some(({ limits }) => limits.requestsPerSecond > 0)
-    ? 'WAVEHALL_MAX_REQUESTS_PER_SECOND holds for each node and worker by itself'
-    : undefined;
 
 /** The address of Redis, without credentials. */
 function redisAt(options: RedisOptions): string {

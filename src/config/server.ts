@@ -178,6 +178,30 @@ export const SERVER_SETTINGS = {
     100_000,
     'Signatures of an app that strict keeps, over all nodes; beyond, the oldest are forgotten.',
   ),
+  idempotencySeconds: setting(
+    'WAVEHALL_IDEMPOTENCY_SECONDS',
+    integer(0, 86_400),
+    120,
+    'Seconds in which a publish with the same Idempotency-Key is not published again; 0: the header has no effect.',
+  ),
+  idempotencyKeys: setting(
+    'WAVEHALL_IDEMPOTENCY_KEYS',
+    integer(1),
+    100_000,
+    'Idempotency keys of an app that are remembered, over all nodes; beyond, the oldest are forgotten.',
+  ),
+  idempotencyKeyLength: setting(
+    'WAVEHALL_MAX_IDEMPOTENCY_KEY_LENGTH',
+    integer(1, 1024),
+    255,
+    'Characters of an idempotency key.',
+  ),
+  idempotencyAnswerBytes: setting(
+    'WAVEHALL_IDEMPOTENCY_ANSWER_BYTES',
+    integer(1),
+    MEBIBYTE,
+    'Bytes of answers with attributes (info) of an app that are kept for its idempotency keys.',
+  ),
   adminToken: setting(
     'WAVEHALL_ADMIN_TOKEN',
     optionalText,

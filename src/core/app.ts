@@ -14,6 +14,8 @@ export interface AppLimits extends Limits {
   readonly messagesPerSecond: number;
   readonly messageBurst: number;
   readonly requestsPerSecond: number;
+  /** 0: as many as per second. */
+  readonly requestBurst: number;
 }
 
 /** Events of the channels with a prefix that are remembered: how many of each, and for how long. */

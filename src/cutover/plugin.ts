@@ -230,5 +230,6 @@ function brokerWithHealth(broker: Broker, health: HealthSink): Broker {
     },
     unsubscribe: (ref) => broker.unsubscribe(ref),
     publish: (ref, event, keep) => broker.publish(ref, event, keep),
+    publishOnce: (ref, event, once, keep) => broker.publishOnce(ref, event, once, keep),
   };
 }

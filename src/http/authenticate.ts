@@ -1,18 +1,16 @@
 import { type HttpRefusal, type QueryValues, verifyRequest, type SignedRequest } from '#protocol';
 import type { App } from '../core/app.ts';
-import { TokenBucket } from '../core/client/limiters.ts';
 import type { ReplayGuard } from '../core/ports/stores.ts';
-import { httpError, HttpError } from './errors.ts';
+import { HttpError } from './errors.ts';
 
 export interface AuthenticationOptions {
   readonly prefix: string;
   readonly clock: () => number;
 }
 
-/** Accepts requests that are signed with one of the app's secrets (SPEC 8.2), from an enabled app within its rate (8.3). */
+/** Accepts requests that are signed with one of the app's secrets (SPEC 8.2), from an enabled app (8.3). */
 export class Authentication {
   readonly #options: AuthenticationOptions;
-  readonly #buckets = new Map<string, TokenBucket>();
 
   constructor(options: AuthenticationOptions) {
     this.#options = options;
@@ -28,7 +26,6 @@ export class Authentication {
     });
     if (verdict.refusal !== undefined) throw refused(verdict.refusal);
     if (!app.enabled) throw new HttpError(403, 'Application is disabled.');
-    if (!this.#withinRate(app)) throw overRate(app);
     return verdict.values;
   }
 
@@ -41,18 +38,7 @@ export class Authentication {
     if (!(await replayGuard.take(app.id, signature, replayWindowMs(app.limits.authWindowSeconds))))
       throw new HttpError(401, 'Authentication signature was used before.');
   }
-
-  #withinRate({ id, limits: { requestsPerSecond: rate } }: App): boolean {
-    if (rate === 0) return true;
-    const now = this.#options.clock();
-    const bucket = this.#buckets.get(id) ?? new TokenBucket(rate, rate, now);
-    this.#buckets.set(id, bucket);
-    return bucket.take(now);
-  }
 }
-
-const overRate = ({ limits }: App): HttpError =>
-  httpError(429, { 'retry-after': '1' }, { expected: `${limits.requestsPerSecond} requests a second` });
 
 /** Time for which a signature may be valid: twice the window, for a timestamp in the future, and its last second. 0: for ever. */
 const replayWindowMs = (windowSeconds: number): number =>

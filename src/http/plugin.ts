@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { exceeds } from '#protocol';
 import type { AppProvider } from '../core/ports/apps.ts';
 import type { Clock } from '../core/ports/clock.ts';
+import type { RequestRate } from '../core/ports/nodes/request-rate.ts';
 import type { ReplayGuard } from '../core/ports/stores.ts';
 import { SlowSubscribers } from '../core/ports/failures.ts';
 import type { Logger } from '../core/ports/logger.ts';
@@ -11,6 +12,7 @@ import type { Refusals } from '../core/refusals/refusals.ts';
 import type { AppTraffic } from '../core/traffic/app-traffic.ts';
 import { pathOf, splitTarget } from '../core/util/http-text.ts';
 import type { Api } from './routes/api.ts';
+import { takeToken } from './request-rate.ts';
 import { Authentication } from './authenticate.ts';
 import { type Answer, answerTo, INTERNAL_ERROR, httpError, HttpError } from './errors.ts';
 import { registerUpgradeHint } from './upgrade-hint.ts';
@@ -44,6 +46,7 @@ export interface HttpOptions {
   readonly notFoundHint?: ((path: string) => string | undefined) | undefined;
   /** `undefined`: signatures may be used more than once. */
   readonly replayGuard: ReplayGuard | undefined;
+  readonly requestRate: RequestRate;
   readonly refusals: Refusals;
   readonly requests: RequestCounts;
   /** Names apps of the environment that are not served, for the log. */
@@ -123,7 +126,9 @@ function registerApi(scope: FastifyInstance, options: HttpOptions, authenticatio
           const answer = await reportingOutcome(options, async () => {
             if (options.replayGuard !== undefined)
               await authentication.takeOnce(options.replayGuard, app, query);
-            return handle(options.api, { app, params, query, body, receivedAtMs });
+            await takeToken(options.requestRate, app, options.api.traffic.of(app.id), reply);
+            const { headers } = request.raw;
+            return handle(options.api, { app, params, query, body, headers, receivedAtMs });
           });
           const text = JSON.stringify(answer);
           countRequest(options.api.traffic.of(app.id), body, text);

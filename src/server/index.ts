@@ -73,7 +73,8 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   const workers = processes?.workers;
   const certificate = new Certificate(config.tls);
   const webhooksToKeep = { webhooks: wishesIn(config), webhookFile: webhookFileIn(config) };
-  const ownStores = await openStores({ ...config, ...webhooksToKeep }, logger);
+  const idempotency = { keys: config.idempotencyKeys, answerBytes: config.idempotencyAnswerBytes };
+  const ownStores = await openStores({ ...config, ...webhooksToKeep, idempotency }, logger);
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
   const core = assembleCore(config, stores, logger);

@@ -62,9 +62,13 @@ function httpOptions({ config, logger, stores, cutover, core, requests }: RouteP
   return {
     ...core,
     requests,
-    api: { ...stores, ...core, nodeCommands: config.auth ? forgettingCommands(stores) : stores.nodeCommands },
+    api: {
+      ...{ ...stores, ...core, idempotency: config },
+      nodeCommands: config.auth ? forgettingCommands(stores) : stores.nodeCommands,
+    },
     logger,
     clock: Date.now,
+    requestRate: stores.requestRate,
     replayGuard: config.replayProtection === 'strict' ? stores.replayGuard : undefined,
     unusedAppsHint: config.unusedAppsHint,
     onAnswered: cutover && ((isOk: boolean) => cutover.health.api('wavehall', isOk)),

@@ -5,6 +5,7 @@ import type { Stores } from '../core/ports/stores.ts';
 import type { ChannelRef } from '../core/ports/channel-ref.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { WebhookWishes } from '../core/ports/webhook-wishes.ts';
+import type { IdempotencyLimits } from '../core/requests/idempotency.ts';
 import { withHandover } from './handover/index.ts';
 import { openMemoryStores } from './memory/index.ts';
 import { OutboxFile, type OutboxFileOptions } from './memory/outbox/state-file.ts';
@@ -18,6 +19,7 @@ export interface StoresOptions {
   readonly apps: readonly App[];
   readonly replaySignatures: number;
   readonly decisionLimits: DecisionLimits;
+  readonly idempotency?: IdempotencyLimits;
   /** `undefined`: no app has webhooks. */
   readonly webhooks?: WebhookWishes | undefined;
   /** Keeps the webhooks of a single node over a restart; `undefined`: they are lost with the process. */
@@ -26,16 +28,20 @@ export interface StoresOptions {
 
 /** Opens the stores: in memory for one node, in Redis for several. The code for Redis is loaded only where it is used. */
 export async function openStores(options: StoresOptions, logger: Logger): Promise<Stores> {
-  const { redis, apps, replaySignatures, decisionLimits, webhooks } = options;
+  const { redis, apps, replaySignatures, idempotency, decisionLimits, webhooks } = options;
   if (redis === undefined) return openForOneNode(options, logger);
   const { openRedisStores } = await import('./redis/index.ts');
-  const shared = { apps, replaySignatures, decisionLimits, historyTtlMs: ttlsOf(apps), webhooks };
+  const limits = { replaySignatures, idempotency, decisionLimits };
+  const shared = { apps, ...limits, historyTtlMs: ttlsOf(apps), webhooks };
   return openRedisStores({ ...redis, ...shared }, logger);
 }
 
 async function openForOneNode(options: StoresOptions, logger: Logger): Promise<Stores> {
-  const { cutoverStateFile, replaySignatures, decisionLimits, webhooks, webhookFile } = options;
-  const local = openMemoryStores(cutoverStateFile, replaySignatures, webhooks, decisionLimits);
+  const { cutoverStateFile, replaySignatures, idempotency, decisionLimits, webhooks, webhookFile } = options;
+  const local = openMemoryStores(cutoverStateFile, replaySignatures, webhooks, {
+    idempotency,
+    decisionLimits,
+  });
   const stores = withHandover(local);
   const { outbox } = local;
   if (outbox === undefined || webhookFile === undefined) return stores;

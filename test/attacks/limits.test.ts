@@ -301,7 +301,7 @@ describe('limits of rates', () => {
 describe('the rate of requests', () => {
   const target = attackedServer({ WAVEHALL_MAX_REQUESTS_PER_SECOND: '5' }, { usesApi: false });
 
-  test('8.3 WAVEHALL_MAX_REQUESTS_PER_SECOND: 429 with Retry-After, only for this app and not for /up', async () => {
+  test('8.15 WAVEHALL_MAX_REQUESTS_PER_SECOND: 429 with Retry-After, only for this app and not for /up', async () => {
     const answers = await Promise.all(range(12).map(() => target.tools.get('/channels')));
     const refused = answers.filter(({ status }) => status === 429);
     expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(5);

@@ -119,7 +119,7 @@ describe('an app with id in place of app_id', () => {
   test('7.6 a warning names what has no counterpart, unless it has no effect', () => {
     const { warnings } = configOf({ ...ROW, max_read_req_per_sec: 5, something: 1 });
     expect(warnings).toEqual([
-      'WAVEHALL_APPS: the key "max_read_req_per_sec" of an app is ignored: the limit of requests here is max_requests_per_second, for all of them, on each node',
+      'WAVEHALL_APPS: the key "max_read_req_per_sec" of an app is ignored: the limit of requests here is max_requests_per_second, for all of them',
       'WAVEHALL_APPS: the key "something" of an app is not known, and is ignored',
     ]);
     const webhooks = [{ url: 'https://shop.test/hook', event_types: ['channel_occupied'] }];

@@ -9,14 +9,18 @@ import type { Implementation } from './capabilities.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
 import { decisionsContract } from './decisions.ts';
 import { historyContract } from './history.ts';
+import { idempotencyKeysContract } from './idempotency-keys.ts';
 import { membershipContract } from './membership.ts';
+import { publishedOnceContract } from './published-once.ts';
 import { replayGuardContract } from './replay-guard.ts';
+import { requestRateContract } from './request-rate.ts';
 import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 import { tabStoreContract } from './tab-store.ts';
 
-const ofOneProcess = () =>
-  withHandover(openMemoryStores(undefined, 5, undefined, { owners: 100, perOwner: 3 }));
+const LIMITS = { idempotency: { keys: 5, answerBytes: 40 }, decisionLimits: { owners: 100, perOwner: 3 } };
+
+const ofOneProcess = () => withHandover(openMemoryStores(undefined, 5, undefined, LIMITS));
 
 /** Opens the stores of two processes, of which the second replaces the first. */
 async function openBoth() {
@@ -51,12 +55,16 @@ describe.each(PLACES)('stores %s', (place, open) => {
     membershipContract,
     connectionQuotaContract,
     decisionsContract,
+    publishedOnceContract,
+    requestRateContract,
     sessionNodesContract,
     stateContract,
     historyContract,
     tabStoreContract,
   ])
     contract({ ...base, open });
-  // A process that is replaced does not count the signatures that the other one forgets.
-  if (place !== REPLACED) replayGuardContract({ ...base, open });
+  // A process that is replaced does not count the signatures and keys that the other one forgets.
+  if (place === REPLACED) return;
+  replayGuardContract({ ...base, open });
+  idempotencyKeysContract({ ...base, open });
 });

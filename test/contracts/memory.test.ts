@@ -7,15 +7,20 @@ import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
 import { decisionsContract } from './decisions.ts';
 import { historyContract } from './history.ts';
+import { idempotencyKeysContract } from './idempotency-keys.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
+import { publishedOnceContract } from './published-once.ts';
 import { replayGuardContract } from './replay-guard.ts';
+import { requestRateContract } from './request-rate.ts';
 import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 import { tabStoreContract } from './tab-store.ts';
 
+const LIMITS = { idempotency: { keys: 5, answerBytes: 40 }, decisionLimits: { owners: 100, perOwner: 3 } };
+
 const memory: Implementation = {
-  open: () => openMemoryStores(undefined, 5, undefined, { owners: 100, perOwner: 3 }),
+  open: () => openMemoryStores(undefined, 5, undefined, LIMITS),
   pass: (seconds) => void vi.advanceTimersByTime(seconds * 1000),
   cachedEventsBound: MAX_CACHED_BYTES,
 };
@@ -31,6 +36,9 @@ for (const contract of [
   cachedEventsContract,
   membershipContract,
   connectionQuotaContract,
+  publishedOnceContract,
+  requestRateContract,
+  idempotencyKeysContract,
   pingContract,
   replayGuardContract,
   decisionsContract,

@@ -13,16 +13,26 @@ import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
+import { idempotencyKeysContract } from './idempotency-keys.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
+import { publishedOnceContract } from './published-once.ts';
+import { requestRateContract } from './request-rate.ts';
 
 function contracts(where: () => Partial<RedisOptions>, pass: Implementation['pass']): void {
-  const open = () => openRedisStores(nodeOptions({ leaseMs: 12_000, ...where() }), new FakeLogger());
+  const open = () =>
+    openRedisStores(
+      nodeOptions({ leaseMs: 12_000, idempotency: { keys: 5, answerBytes: 40 }, ...where() }),
+      new FakeLogger(),
+    );
   for (const contract of [
     brokerContract,
     cachedEventsContract,
     membershipContract,
     connectionQuotaContract,
+    publishedOnceContract,
+    requestRateContract,
+    idempotencyKeysContract,
     pingContract,
   ])
     contract({ open, pass, isShared: true });

@@ -8,9 +8,12 @@ import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
 import { decisionsContract } from './decisions.ts';
 import { historyContract } from './history.ts';
+import { idempotencyKeysContract } from './idempotency-keys.ts';
 import { membershipContract } from './membership.ts';
 import { pingContract } from './ping.ts';
+import { publishedOnceContract } from './published-once.ts';
 import { replayGuardContract } from './replay-guard.ts';
+import { requestRateContract } from './request-rate.ts';
 import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 import { tabStoreContract } from './tab-store.ts';
@@ -31,6 +34,9 @@ for (const contract of [
   cachedEventsContract,
   membershipContract,
   connectionQuotaContract,
+  publishedOnceContract,
+  requestRateContract,
+  idempotencyKeysContract,
   pingContract,
   replayGuardContract,
   decisionsContract,
@@ -49,6 +55,7 @@ export const redisOptions = (port: number) => ({
   partitions: 16,
   replaySignatures: 5,
   decisionLimits: { owners: 1600, perOwner: 3 },
+  idempotency: { keys: 5, answerBytes: 40 },
   leaseMs: 12_000,
   commandTimeoutMs: 1000,
 });

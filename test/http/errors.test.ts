@@ -102,44 +102,6 @@ describe('authentication', () => {
   });
 });
 
-describe('requests per second', () => {
-  const limited = () => openHttp({ app: testApp({ limits: { requestsPerSecond: 3 } }) });
-
-  test('8.3 answers requests above the rate with 429 and Retry-After until time has passed', async () => {
-    const http = await limited();
-    const answers = [];
-    for (let at = 0; at < 4; at += 1) answers.push(await http.get('/channels'));
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
-    const last = answers[3]!;
-    expect([last.body, last.headers['retry-after'], isText(last)]).toEqual(['Too many requests.', '1', true]);
-    for (const answer of await Promise.all(requests(http))) expect(answer.status).toBe(429);
-    http.clock.pass(334);
-    expect((await http.get('/channels')).status).toBe(200);
-    expect((await http.get('/channels')).status).toBe(429);
-  });
-
-  test('8.3 does not count requests with an invalid signature for the rate', async () => {
-    const http = await limited();
-    for (let at = 0; at < 9; at += 1) await http.send('GET', '/apps/app-id/channels');
-    expect((await http.get('/channels')).status).toBe(200);
-  });
-
-  test('8.3 counts requests with and without prefix together, and each app separately', async () => {
-    const limits = { requestsPerSecond: 1 };
-    const apps = [testApp({ limits }), { ...testApp({ limits }), id: 'b' }];
-    const http = await openHttp({ apps, prefix: 'ws' });
-    expect((await http.get('/channels')).status).toBe(200);
-    expect((await http.call('GET', '/ws/apps/app-id/channels')).status).toBe(429);
-    expect((await http.call('GET', '/apps/b/channels')).status).toBe(200);
-  });
-
-  test('8.3 has no rate by default', async () => {
-    const http = await openHttp();
-    const answers = await Promise.all(Array.from({ length: 200 }, () => http.get('/connections')));
-    expect(answers.every(({ status }) => status === 200)).toBe(true);
-  });
-});
-
 describe('a body', () => {
   test.each([
     '',

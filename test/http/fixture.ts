@@ -1,10 +1,12 @@
-import { MemoryReplayGuard } from '../../src/stores/memory/replay-guard.ts';
+import { MemoryRequestRate } from '../../src/stores/memory/requests/request-rate.ts';
+import { MemoryReplayGuard } from '../../src/stores/memory/requests/replay-guard.ts';
 import Fastify from 'fastify';
 import { type Credential, signHttp } from '#protocol';
 import { StaticApps } from '../../src/apps/static.ts';
 import type { App } from '../../src/core/app.ts';
 import type { AppProvider } from '../../src/core/ports/apps.ts';
 import type { HealthChecks } from '../../src/http/health.ts';
+import type { IdempotencyOptions } from '../../src/http/idempotency.ts';
 import { type HttpOptions, registerHttp } from '../../src/http/plugin.ts';
 import { healthChecks } from '../support/health.ts';
 import { RequestCounts } from '../../src/http/request-counts.ts';
@@ -17,6 +19,7 @@ export interface TestHttpOptions
     Partial<Pick<HttpOptions, 'prefix' | 'onAnswered' | 'serves' | 'metrics' | 'notFoundHint'>> {
   readonly health?: Partial<HealthChecks>;
   readonly refuseReplays?: boolean;
+  readonly idempotency?: Partial<IdempotencyOptions>;
   readonly app?: App;
 }
 
@@ -58,7 +61,11 @@ export async function openHttp(options: TestHttpOptions = {}) {
     routes.push({ methods: [method].flat(), path: filled(url) });
   });
   registerHttp(server, {
-    api: { ...site.stores, hub, traffic },
+    api: {
+      ...{ ...site.stores, hub, traffic },
+      idempotency: { idempotencySeconds: 120, idempotencyKeyLength: 255, ...options.idempotency },
+    },
+    requestRate: new MemoryRequestRate(clock.read),
     requests,
     apps: provider,
     logger,

@@ -1,6 +1,7 @@
 /** Every metric that a node can have, by the part of docs/monitoring.md that lists it. */
 import type { Metric } from '../../src/core/ports/metric.ts';
-import { replayMetrics } from '../../src/core/replay-guard.ts';
+import { idempotencyMetrics } from '../../src/core/requests/idempotency.ts';
+import { replayMetrics } from '../../src/core/requests/replay-guard.ts';
 import { Refusals } from '../../src/core/refusals/refusals.ts';
 import { tabMetrics } from '../../src/core/resume/metrics.ts';
 import { trafficMetrics } from '../../src/core/traffic/metrics.ts';
@@ -18,6 +19,11 @@ const noCounts = new Proxy({}, { get: () => 0 }) as ReturnType<Parameters<typeof
 
 const NO_METER = { report: () => ({ node: '', pairs: [] }), onLag: () => undefined };
 
+const NO_KEYS = {
+  claim: () => Promise.resolve({ use: 'first' as const }),
+  keepAnswer: (_: unknown, answer: string) => Promise.resolve(answer),
+};
+
 const noStatus = (): never => {
   throw new Error('The values of these metrics cannot be read');
 };
@@ -33,7 +39,7 @@ export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
   ],
   'Apps: connections, channels, events': trafficMetrics(new Traffic()),
   'Clients that come back': tabMetrics({ open: 0, away: 0, dropped: 0 }),
-  'HTTP requests': new RequestCounts('').metrics,
+  'HTTP requests': [...new RequestCounts('').metrics, ...idempotencyMetrics({ ...NO_KEYS, forgotten: 0 })],
   'Refusals and limits': new Refusals({ warn: () => undefined }, Date.now).metrics,
   Redis: [
     ...redisMetrics(

@@ -146,7 +146,11 @@ async function advanceTime(port: number, seconds: number): Promise<void> {
   for (const key of await client.keys('*')) {
     const left = await client.pttl(key);
     if (left > 0) await client.pexpire(key, Math.max(0, left - seconds * 1000));
-    if (!/:(sig|hx|lx):/.test(key)) continue;
+    if (!/:(sig|hx|lx|idem|once|rate):/.test(key)) continue;
+    if (key.includes(':rate:')) {
+      await client.decrby(key, seconds * 1_000_000);
+      continue;
+    }
     for (const entry of await client.zrange(key, '0', '-1'))
       await client.zincrby(key, -seconds * 1000, entry);
   }

@@ -1,9 +1,10 @@
 import { encode, isReservedChannel } from '#protocol';
 import type { App } from '../app.ts';
 import type { Hub } from './hub.ts';
+import { eventOf, type OnceRequest } from './once-request.ts';
 import type { Publication } from './publication.ts';
 import { retentionOf } from './retention.ts';
-import type { Broker } from '../ports/events.ts';
+import type { Broker, ChannelRef } from '../ports/events.ts';
 import type { AppTraffic, EventSource } from '../traffic/app-traffic.ts';
 import type { Traffic } from '../traffic/traffic.ts';
 import { SlowSubscribers, OutcomeUnknown, Unavailable } from '../ports/failures.ts';
@@ -19,6 +20,8 @@ export interface EventRequest {
   readonly source: EventSource;
   /** When its request was received, in `performance.now()`. */
   readonly receivedAtMs: number;
+  /** `undefined`: it is published as often as it is made. */
+  readonly once?: OnceRequest | undefined;
 }
 
 /**
@@ -53,7 +56,7 @@ export async function publishAll(
   let publishing: Promise<void>[] = [];
   let previous: readonly string[] = [];
   let isFirst = true;
-  for (const publication of publications) {
+  for (const [place, publication] of publications.entries()) {
     if (publishing.length > 0 && !areSameChannels(previous, publication.channels)) {
       await allTaken(publishing, isFirst);
       isFirst = false;
@@ -61,10 +64,11 @@ export async function publishAll(
     }
     previous = publication.channels;
     for (const channel of new Set(previous))
-      publishing.push(publishToChannel(deps, app, publication, channel, request));
+      publishing.push(publishToChannel(deps, app, { publication, place, channel }, request));
   }
   await (publishing.length === 1 && isFirst ? publishing[0] : allTaken(publishing, isFirst));
-  countPublished(deps.traffic.of(app.id), publications, request);
+  // Of a request that is made again, only the events that were missing count: each by itself.
+  if (request.once === undefined) countPublished(deps.traffic.of(app.id), publications, request);
 }
 
 /** Counts each event once for each of its channels. */
@@ -99,17 +103,38 @@ async function allTaken(publishing: readonly Promise<void>[], isFirst: boolean):
 const areSameChannels = (some: readonly string[], others: readonly string[]): boolean =>
   some.length === others.length && some.every((channel, at) => channel === others[at]);
 
-function publishToChannel(
-  { hub, broker, traffic }: PublishDeps,
-  app: App,
-  { name, dataJson, except }: Publication,
-  channel: string,
-  { receivedAtMs, source }: EventRequest,
-): Promise<void> {
+/** One event of a request for one of its channels. */
+interface Part {
+  readonly publication: Publication;
+  /** Of the event in the request. */
+  readonly place: number;
+  readonly channel: string;
+}
+
+function publishToChannel(deps: PublishDeps, app: App, part: Part, request: EventRequest): Promise<void> {
+  const { hub, broker, traffic } = deps;
+  const { channel } = part;
+  const { name, dataJson, except } = part.publication;
+  const { receivedAtMs, source, once } = request;
   const payload = encode.event(name, dataJson, channel);
   const ref = { app: app.id, channel };
+  if (once !== undefined) return publishOnce(deps, app, { ...part, ref, payload }, { ...request, once });
   if (traffic.latency.isDue(receivedAtMs)) hub.measureDelivery(ref, { payload, receivedAtMs });
   const event = { payload, except };
   if (traffic.live.isWatched) traffic.live.published(ref, event, source);
   return broker.publish(ref, event, retentionOf(app, channel));
+}
+
+async function publishOnce(
+  { broker, traffic }: PublishDeps,
+  app: App,
+  { publication, place, ref, payload }: Part & { readonly ref: ChannelRef; readonly payload: string },
+  { once, source }: EventRequest & { readonly once: OnceRequest },
+): Promise<void> {
+  const event = { payload, except: publication.except };
+  const retention = retentionOf(app, ref.channel);
+  if (!(await broker.publishOnce(ref, event, eventOf(once, place), retention))) return;
+  if (traffic.live.isWatched) traffic.live.published(ref, event, source);
+  const published = isReservedChannel(ref.channel) ? 'server_to_user' : source;
+  traffic.of(app.id).published.add(published, 1);
 }

@@ -1,4 +1,5 @@
 import type { ChannelRef } from './channel-ref.ts';
+import type { Once } from './nodes/idempotency.ts';
 
 export type { ChannelRef } from './channel-ref.ts';
 
@@ -59,6 +60,11 @@ export interface Broker {
    * batch returns the same promise for each of them; callers may tell batches apart by it.
    */
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void>;
+  /**
+   * The same, but one step with the mark that it was published. Resolves with false when any node has published it before, in
+   * the time of the mark; nothing is done then.
+   */
+  publishOnce(ref: ChannelRef, event: ChannelEvent, once: Once, keep?: Retention): Promise<boolean>;
 }
 
 export interface CachedEvent {

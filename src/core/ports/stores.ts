@@ -1,9 +1,11 @@
 import type { ClusterLoad } from './nodes/cluster-load.ts';
 import type { Broker, CachedEvents, History } from './events.ts';
+import type { IdempotencyKeys } from './nodes/idempotency.ts';
 import type { Handover } from './nodes/handover.ts';
 import type { LossMeter } from './nodes/loss-meter.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
+import type { RequestRate } from './nodes/request-rate.ts';
 import type { SessionNodes } from './nodes/session-nodes.ts';
 import type { StatusSection } from './status.ts';
 import type { TabStore } from './tab-store.ts';
@@ -98,6 +100,8 @@ export interface Stores {
   readonly state: SharedState;
   readonly replayGuard: ReplayGuard;
   readonly decisions: DecisionStore;
+  readonly requestRate: RequestRate;
+  readonly idempotencyKeys: IdempotencyKeys;
   /** `undefined`: this node is the only one. */
   readonly lossMeter?: LossMeter;
   /** `undefined`: this node is the only one. */

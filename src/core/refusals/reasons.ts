@@ -65,6 +65,8 @@ export const REASONS = {
   http_malformed:
     'Requests were refused before they were read: they are not valid HTTP/1.1, too slow or too large',
   http_request: 'Requests were refused: they are not valid',
+  http_idempotency:
+    'Requests were refused with 422: their Idempotency-Key belongs to another request; is it made anew for each event?',
   http_size: 'Requests were refused with 413: larger than a limit',
   http_rate: 'Requests were refused with 429: more than WAVEHALL_MAX_REQUESTS_PER_SECOND',
   http_unavailable:

@@ -56,6 +56,10 @@ export class AppTraffic {
   cacheMisses = 0;
   /** Requests to the HTTP API, and the bytes of their bodies and answers. */
   apiRequests = 0;
+  /** Requests that got 429. */
+  apiOverRate = 0;
+  /** Publishes that were made again with their idempotency key. */
+  apiRepeats = 0;
   apiBytesReceived = 0;
   apiBytesSent = 0;
 }

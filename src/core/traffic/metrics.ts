@@ -88,6 +88,16 @@ const BY_APP: readonly (readonly [name: string, help: string, of: (traffic: AppT
     'Subscriptions of clients that continued where they were.',
     (of) => of.resumed,
   ],
+  [
+    'requests_over_rate_total',
+    'HTTP requests that were refused with 429: more than WAVEHALL_MAX_REQUESTS_PER_SECOND.',
+    (of) => of.apiOverRate,
+  ],
+  [
+    'repeated_publishes_total',
+    'Publishes that came again with the same Idempotency-Key: what was published before was not published again.',
+    (of) => of.apiRepeats,
+  ],
   ['resumed_events_total', 'Missed events that were sent to clients that came back.', (of) => of.replayed],
 ];
 

@@ -1,6 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { QueryValues } from '#protocol';
 import type { App } from '../../core/app.ts';
+import type { IdempotencyOptions } from '../idempotency.ts';
 import type { Hub } from '../../core/channels/hub.ts';
+import type { IdempotencyKeys } from '../../core/ports/nodes/idempotency.ts';
 import type { NodeCommands, ConnectionQuota } from '../../core/ports/stores.ts';
 import type { Broker, CachedEvents, History } from '../../core/ports/events.ts';
 import type { Traffic } from '../../core/traffic/traffic.ts';
@@ -16,6 +19,8 @@ export interface Api {
   readonly quota: ConnectionQuota;
   readonly nodeCommands: Pick<NodeCommands, 'terminate'>;
   readonly traffic: Traffic;
+  readonly idempotencyKeys: IdempotencyKeys;
+  readonly idempotency: IdempotencyOptions;
 }
 
 /** One authenticated request. */
@@ -25,6 +30,7 @@ export interface ApiRequest {
   /** The values that were signed (SPEC 7.4). */
   readonly query: QueryValues;
   readonly body: Buffer;
+  readonly headers: IncomingHttpHeaders;
   /** When it was received, in `performance.now()`. */
   readonly receivedAtMs: number;
 }

@@ -1,6 +1,6 @@
 import type { Deliver } from '../../core/ports/events.ts';
 import type { Outbox } from '../../core/ports/webhooks.ts';
-import type { ReplayGuard, Stores, Terminate } from '../../core/ports/stores.ts';
+import type { Stores, Terminate } from '../../core/ports/stores.ts';
 import type { MemoryStores } from '../memory/index.ts';
 import { EarlierProcess } from './earlier-process.ts';
 import { LaterStores } from './later-stores.ts';
@@ -30,7 +30,7 @@ export function withHandover(local: MemoryStores): Stores {
     ...local,
     ...(local.outbox && { outbox: outboxOf(local.outbox, route) }),
     broker: {
-      ...route.store('broker', ['publish', 'subscribe', 'unsubscribe']),
+      ...route.store('broker', ['publish', 'publishOnce', 'subscribe', 'unsubscribe']),
       start: (to) => broker.start((deliver = to)),
     },
     cachedEvents: route.store('cachedEvents', ['last']),
@@ -53,8 +53,20 @@ export function withHandover(local: MemoryStores): Stores {
       onMessage: (receive) => sessionNodes.onMessage(receive),
     },
     state: route.store('state', ['read', 'write']),
-    replayGuard: replayGuardOf(local.replayGuard, route),
     decisions: route.store('decisions', ['find', 'keep', 'forget']),
+    replayGuard: {
+      ...route.store('replayGuard', ['take']),
+      get forgotten() {
+        return local.replayGuard.forgotten;
+      },
+    },
+    requestRate: route.store('requestRate', ['take']),
+    idempotencyKeys: {
+      ...route.store('idempotencyKeys', ['claim', 'keepAnswer']),
+      get forgotten() {
+        return local.idempotencyKeys.forgotten;
+      },
+    },
     handover: {
       give: (link) => give(local, here, route, new LaterStores(link, received)),
       take: (link) => new EarlierProcess(link, local).take(),
@@ -109,15 +121,6 @@ function outboxOf(local: Outbox, route: Switch): Outbox {
     waiting: (endpoint) => local.waiting(endpoint),
     get dropped() {
       return local.dropped;
-    },
-  };
-}
-
-function replayGuardOf(local: ReplayGuard, route: Switch): ReplayGuard {
-  return {
-    ...route.store('replayGuard', ['take']),
-    get forgotten() {
-      return local.forgotten;
     },
   };
 }

@@ -35,6 +35,9 @@ export const STATEFUL: Readonly<Record<string, Stateful>> = {
   state: stateful(1, ({ state }) => state),
   replayGuard: stateful(100, ({ replayGuard }) => replayGuard),
   decisions: stateful(10, ({ decisions }) => decisions),
+  requestRate: stateful(100, ({ requestRate }) => requestRate),
+  idempotencyKeys: stateful(10, ({ idempotencyKeys }) => idempotencyKeys),
+  publishedMarks: stateful(100, ({ publishedMarks }) => publishedMarks),
   outbox: {
     partsAtOnce: 1,
     save: ({ outbox }) => (outbox === undefined ? [] : [outbox.handOver()]),

@@ -1,8 +1,10 @@
 import type { Position } from '#protocol';
+import type { Once } from '../../core/ports/nodes/idempotency.ts';
 import type { Retention } from '../../core/ports/events.ts';
 import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../core/ports/events.ts';
 import type { MemoryCachedEvents } from './cached-events.ts';
 import type { MemoryHistory } from './history.ts';
+import { PublishedMarks } from './requests/published-marks.ts';
 
 /** One promise for all events: its callers attach one handler (`Broker.publish`). */
 const PUBLISHED = Promise.resolve();
@@ -11,11 +13,13 @@ const PUBLISHED = Promise.resolve();
 export class MemoryBroker implements Broker {
   readonly #cachedEvents: MemoryCachedEvents;
   readonly #history: MemoryHistory;
+  readonly #marks: PublishedMarks;
   #deliver: Deliver = () => undefined;
   /** Delivers to the process that this one replaces; `undefined`: there is none. */
   #deliverEarlier: Deliver | undefined;
 
-  constructor(cachedEvents: MemoryCachedEvents, history: MemoryHistory) {
+  constructor(cachedEvents: MemoryCachedEvents, history: MemoryHistory, marks = new PublishedMarks()) {
+    this.#marks = marks;
     this.#cachedEvents = cachedEvents;
     this.#history = history;
   }
@@ -44,6 +48,12 @@ export class MemoryBroker implements Broker {
     this.#deliver(ref, kept);
     this.#deliverEarlier?.(ref, kept);
     return PUBLISHED;
+  }
+
+  async publishOnce(ref: ChannelRef, event: ChannelEvent, once: Once, keep?: Retention): Promise<boolean> {
+    if (!this.#marks.take(ref, once)) return false;
+    await this.publish(ref, event, keep);
+    return true;
   }
 
   #keep(ref: ChannelRef, event: ChannelEvent, keep: Retention): ChannelEvent {

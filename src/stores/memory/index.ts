@@ -1,7 +1,12 @@
 import type { DecisionLimits } from '../../core/decisions.ts';
 import type { Stores } from '../../core/ports/stores.ts';
 import type { WebhookWishes } from '../../core/ports/webhook-wishes.ts';
-import { replayMetrics } from '../../core/replay-guard.ts';
+import {
+  DEFAULT_IDEMPOTENCY_LIMITS,
+  idempotencyMetrics,
+  type IdempotencyLimits,
+} from '../../core/requests/idempotency.ts';
+import { replayMetrics } from '../../core/requests/replay-guard.ts';
 import { MemoryBroker } from './broker.ts';
 import { MemoryNodeCommands } from './node-commands.ts';
 import { MemoryCachedEvents } from './cached-events.ts';
@@ -9,7 +14,10 @@ import { MemoryDecisions } from './decisions.ts';
 import { MemoryConnectionQuota } from './connection-quota.ts';
 import { MemoryHistory } from './history.ts';
 import { MemoryMembership } from './membership.ts';
-import { MemoryReplayGuard } from './replay-guard.ts';
+import { MemoryIdempotencyKeys } from './requests/idempotency-keys.ts';
+import { PublishedMarks } from './requests/published-marks.ts';
+import { MemoryRequestRate } from './requests/request-rate.ts';
+import { MemoryReplayGuard } from './requests/replay-guard.ts';
 import { MemoryTabStore } from './tab-store.ts';
 import { MemorySessionNodes } from './session-nodes.ts';
 import { MemoryOutbox } from './outbox/outbox.ts';
@@ -28,6 +36,9 @@ export interface MemoryStores extends Stores {
   readonly state: FileState;
   readonly replayGuard: MemoryReplayGuard;
   readonly decisions: MemoryDecisions;
+  readonly requestRate: MemoryRequestRate;
+  readonly idempotencyKeys: MemoryIdempotencyKeys;
+  readonly publishedMarks: PublishedMarks;
   readonly outbox?: MemoryOutbox;
 }
 
@@ -36,12 +47,20 @@ export function openMemoryStores(
   stateFile?: string,
   signatures?: number,
   webhooks?: WebhookWishes,
-  decisionLimits?: DecisionLimits,
+  {
+    idempotency = DEFAULT_IDEMPOTENCY_LIMITS,
+    decisionLimits,
+  }: {
+    readonly idempotency?: IdempotencyLimits | undefined;
+    readonly decisionLimits?: DecisionLimits | undefined;
+  } = {},
 ): MemoryStores {
   const replayGuard = new MemoryReplayGuard({ signatures });
   const cachedEvents = new MemoryCachedEvents();
   const history = new MemoryHistory();
-  const broker = new MemoryBroker(cachedEvents, history);
+  const idempotencyKeys = new MemoryIdempotencyKeys(idempotency);
+  const publishedMarks = new PublishedMarks(idempotency.keys);
+  const broker = new MemoryBroker(cachedEvents, history, publishedMarks);
   const outbox = webhooks && new MemoryOutbox(webhooks);
   return {
     ...(outbox === undefined ? {} : { outbox }),
@@ -56,7 +75,10 @@ export function openMemoryStores(
     state: new FileState(stateFile),
     replayGuard,
     decisions: new MemoryDecisions(decisionLimits),
-    metrics: replayMetrics(replayGuard),
+    requestRate: new MemoryRequestRate(),
+    idempotencyKeys,
+    publishedMarks,
+    metrics: [...replayMetrics(replayGuard), ...idempotencyMetrics(idempotencyKeys)],
     status: [],
     isReady: () => true,
     ping: () => Promise.resolve(undefined),

@@ -1,7 +1,8 @@
 import { MinuteLog } from '../../core/util/minute-log.ts';
 import type { Stores } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import { replayMetrics } from '../../core/replay-guard.ts';
+import { idempotencyMetrics } from '../../core/requests/idempotency.ts';
+import { replayMetrics } from '../../core/requests/replay-guard.ts';
 import { RedisBroker } from './events/broker.ts';
 import { Responsiveness } from './health/unanswered.ts';
 import { RedisNodeCommands } from './node/node-commands.ts';
@@ -28,7 +29,9 @@ import { ClusterNode } from './node/node.ts';
 import type { RedisOptions } from './options.ts';
 import { RedisOutbox } from './outbox/outbox.ts';
 import { Publisher } from './events/publisher.ts';
-import { RedisReplayGuard } from './replay-guard.ts';
+import { RedisIdempotencyKeys } from './requests/idempotency-keys.ts';
+import { RedisRequestRate } from './requests/request-rate.ts';
+import { RedisReplayGuard } from './requests/replay-guard.ts';
 import { CHANNEL_DAMAGED, KEY_REPAIRED } from './link/scripts.ts';
 import { RedisDecisions } from './state/decisions.ts';
 import { RedisState } from './state/shared-state.ts';
@@ -58,6 +61,7 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
     metrics: [
       ...redisMetrics(isReady, responsiveness, counts),
       ...replayMetrics(ports.replayGuard),
+      ...idempotencyMetrics(ports.idempotencyKeys),
       ...lossMetrics(ports.lossMeter),
       lagMetric(ports.lossMeter),
     ],
@@ -103,7 +107,13 @@ function assemble(options: RedisOptions, logger: Logger) {
   });
   node.onRename(() => receiver.updateNames());
   const droppedLog = droppedHistoriesLog(logger);
-  const publisher = new Publisher({ deadlines, links, keys, droppedLog });
+  const publisher = new Publisher({
+    deadlines,
+    links,
+    keys,
+    droppedLog,
+    mostMarks: options.idempotency?.keys,
+  });
   const repair = new EvictionRepair({
     ...{ ...shared, node, membership, quota },
     apps: apps.map(({ id }) => id),
@@ -119,7 +129,7 @@ function assemble(options: RedisOptions, logger: Logger) {
     tabStore: new RedisTabStore(links, keys),
     sessionNodes: new RedisSessionNodes({ links, keys, invalidData }),
     state: new RedisState(links, keys),
-    replayGuard: new RedisReplayGuard(links, keys, options.replaySignatures),
+    ...forRequests(options, links, keys),
     decisions: new RedisDecisions(links, keys, options.decisionLimits),
     lossMeter: new RedisLossMeter({ links, keys, invalidData }),
     clusterLoad: new RedisClusterLoad({ links, keys, invalidData }),
@@ -139,6 +149,13 @@ function assemble(options: RedisOptions, logger: Logger) {
     }),
   };
 }
+
+/** Builds the parts that all nodes share for the requests of publishers. */
+const forRequests = ({ replaySignatures, idempotency }: RedisOptions, links: Links, keys: Keys) => ({
+  replayGuard: new RedisReplayGuard(links, keys, replaySignatures),
+  requestRate: new RedisRequestRate(links, keys),
+  idempotencyKeys: new RedisIdempotencyKeys(links, keys, idempotency),
+});
 
 interface DamageDeps {
   readonly links: Links;

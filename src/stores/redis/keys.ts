@@ -162,6 +162,16 @@ export class Keys {
     return [`${base}:o:${owner}`, `${base}:e`, this.forgottenDecisions(partition)];
   }
   forgottenDecisions = (partition: number): string => `${this.#decisionsBase(partition)}:f`;
+  /** One pair for each app, so that the number of its idempotency keys is bounded exactly. */
+  idempotency(app: string): readonly [keys: string, requests: string] {
+    const tag = this.#tag(hash(app) % this.partitions);
+    return [`${tag}:idem:${this.#scoped(app)}`, `${tag}:idemr:${this.#scoped(app)}`];
+  }
+  /** Events of an app with an idempotency key that were published in a partition. */
+  publishedOnce = (partition: number, app: string): string =>
+    `${this.#tag(partition)}:once:${this.#scoped(app)}`;
+  /** The bucket of an app's requests; beside the leases of the nodes, whose number it needs. */
+  requestBucket = (app: string): string => `${this.#tag(0)}:rate:${this.#scoped(app)}`;
   /** Shows a node that lost the answer of a script whether the script ran. */
   marker = (partition: number, node: string, slot: number): string =>
     `${this.#tag(partition)}:x:${node}:${slot}`;

@@ -1,6 +1,7 @@
 import type { DecisionLimits } from '../../core/decisions.ts';
 import type { ChannelRef } from '../../core/ports/channel-ref.ts';
 import type { WebhookWishes } from '../../core/ports/webhook-wishes.ts';
+import type { IdempotencyLimits } from '../../core/requests/idempotency.ts';
 import type { RedisServers } from './link/servers.ts';
 
 /** Distinguishes an app of one installation from one with the same id in another. */
@@ -20,6 +21,7 @@ export interface RedisOptions extends RedisServers {
   /** Number of signatures of an app that strict replay protection remembers. */
   readonly replaySignatures?: number | undefined;
   readonly decisionLimits?: DecisionLimits | undefined;
+  readonly idempotency?: IdempotencyLimits | undefined;
   /** `undefined`: no app has webhooks. */
   readonly webhooks?: WebhookWishes | undefined;
   /** Milliseconds after which another node delivers the webhooks of a node that ended. */

@@ -66,7 +66,8 @@ export async function openBridgedNode(options: BridgedNodeOptions): Promise<Brid
   const http = Fastify({ logger: false, forceCloseConnections: true });
   registerHttp(http, {
     ...core,
-    api: { ...stores, ...core },
+    api: { ...stores, ...core, idempotency: config },
+    requestRate: stores.requestRate,
     requests: new RequestCounts(''),
     logger,
     clock: Date.now,

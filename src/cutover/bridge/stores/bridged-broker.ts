@@ -1,5 +1,6 @@
 import { isReservedChannel, kindOf } from '#protocol';
 import type { App } from '../../../core/app.ts';
+import type { Once } from '../../../core/ports/nodes/idempotency.ts';
 import type { Retention } from '../../../core/ports/events.ts';
 import type { Broker, ChannelEvent, ChannelRef, Deliver, Replayed } from '../../../core/ports/events.ts';
 import { isForwarded } from '../outgoing/published.ts';
@@ -63,6 +64,13 @@ export class BridgedBroker implements Broker {
   async publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
     await this.#deps.inner.publish(ref, event, keep);
     await this.#upstream(ref)?.dispatch.publish(ref, event);
+  }
+
+  /** An event that any node published before went to the upstream then. */
+  async publishOnce(ref: ChannelRef, event: ChannelEvent, once: Once, keep?: Retention): Promise<boolean> {
+    const isFirst = await this.#deps.inner.publishOnce(ref, event, once, keep);
+    if (isFirst) await this.#upstream(ref)?.dispatch.publish(ref, event);
+    return isFirst;
   }
 
   /** Delivers an event of the upstream to this node's own clients. */

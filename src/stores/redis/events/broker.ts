@@ -1,4 +1,5 @@
 import { isReservedChannel, type Position } from '#protocol';
+import type { Once } from '../../../core/ports/nodes/idempotency.ts';
 import type { Retention } from '../../../core/ports/events.ts';
 import type { Broker, ChannelEvent, ChannelRef, Deliver, Replayed } from '../../../core/ports/events.ts';
 import type { Receiver } from './receiver.ts';
@@ -35,5 +36,9 @@ export class RedisBroker implements Broker {
 
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
     return this.#publisher.publish(ref, event, keep);
+  }
+
+  publishOnce(ref: ChannelRef, event: ChannelEvent, once: Once, keep?: Retention): Promise<boolean> {
+    return this.#publisher.publishOnce(ref, event, once, keep);
   }
 }

@@ -18,6 +18,10 @@ export class PublishBatch {
   readonly partition: number;
   /** Settles with the script. */
   readonly published: Promise<void>;
+  /** The mark with which it is published at most once: its key, and the arguments of `once.lua`. */
+  once: { readonly key: string; readonly args: readonly (string | number)[] } | undefined;
+  /** True when the mark was there. */
+  wasPublished = false;
   resolve!: () => void;
   reject!: (error: unknown) => void;
   readonly #groups: EventGroup[] = [];

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MinuteLog } from '../../../core/util/minute-log.ts';
+import type { Once } from '../../../core/ports/nodes/idempotency.ts';
+import { DEFAULT_IDEMPOTENCY_LIMITS } from '../../../core/requests/idempotency.ts';
 import type { Retention } from '../../../core/ports/events.ts';
 import type { ChannelEvent, ChannelRef } from '../../../core/ports/events.ts';
 import { encodeEvent } from './message-codec.ts';
@@ -8,6 +10,9 @@ import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { PublishBatch } from './publish-batch.ts';
 import { KEY_REPAIRED } from '../link/scripts.ts';
+
+/** Answer of `once.lua`. */
+const PUBLISHED_BEFORE = -1;
 
 /** Publishes events. Those of one event-loop tick and one partition go in one script, each channel's in their order. */
 export class Publisher {
@@ -21,8 +26,17 @@ export class Publisher {
   readonly #epochPrefix = randomBytes(9).toString('base64url');
   #epochCount = 0;
   readonly #droppedLog: MinuteLog;
+  readonly #mostMarks: number;
 
-  constructor(deps: { deadlines: DeadlineScripts; links: Links; keys: Keys; droppedLog: MinuteLog }) {
+  /** `mostMarks`: events with an idempotency key that are remembered of an app in each partition. */
+  constructor(deps: {
+    deadlines: DeadlineScripts;
+    links: Links;
+    keys: Keys;
+    droppedLog: MinuteLog;
+    mostMarks?: number | undefined;
+  }) {
+    this.#mostMarks = deps.mostMarks ?? DEFAULT_IDEMPOTENCY_LIMITS.keys;
     this.#deadlines = deps.deadlines;
     this.#links = deps.links;
     this.#keys = deps.keys;
@@ -42,6 +56,25 @@ export class Publisher {
     return batch.published;
   }
 
+  /** As `publish`, in a script of its own: the script does all or nothing. Resolves with false when it was published before. */
+  async publishOnce(
+    ref: ChannelRef,
+    event: ChannelEvent,
+    { id, ttlMs }: Once,
+    keep: Retention | undefined,
+  ): Promise<boolean> {
+    const keys = this.#keys.channel(ref);
+    const { text, bytes } = encodeEvent(event);
+    const batch = this.#openBatch(keys.partition);
+    // What follows goes into another batch, after this one.
+    this.#openBatches.delete(keys.partition);
+    batch.add(keys, text, bytes, keep);
+    const marks = this.#keys.publishedOnce(keys.partition, ref.app);
+    batch.once = { key: marks, args: [`${id}:${keys.channelKey}`, ttlMs, this.#mostMarks] };
+    await batch.published;
+    return !batch.wasPublished;
+  }
+
   #openBatch(partition: number): PublishBatch {
     const batch = new PublishBatch(partition, this.#keys.partitions);
     this.#openBatches.set(partition, batch);
@@ -58,7 +91,7 @@ export class Publisher {
 
   async #send(batch: PublishBatch): Promise<void> {
     try {
-      await (batch.isKept ? this.#sendKept(batch) : this.#sendUnkept(batch));
+      await (batch.isKept || batch.once !== undefined ? this.#sendKept(batch) : this.#sendUnkept(batch));
       batch.resolve();
     } catch (error) {
       batch.reject(error);
@@ -77,7 +110,12 @@ export class Publisher {
   async #sendKept(batch: PublishBatch): Promise<void> {
     const keys = [this.#keys.generation(batch.partition), ...batch.keys()];
     const args = [this.#links.publishCommand, this.#newEpoch(), batch.groupCount, ...batch.args()];
-    this.#report(batch, await this.#deadlines.send(batch.partition, 'publish', keys, args));
+    const { once } = batch;
+    const answer = await (once === undefined
+      ? this.#deadlines.send(batch.partition, 'publish', keys, args)
+      : this.#deadlines.send(batch.partition, 'publish-once', [...keys, once.key], [...args, ...once.args]));
+    batch.wasPublished = answer[0] === PUBLISHED_BEFORE;
+    this.#report(batch, answer);
   }
 
   /** `answer`: for each app of the batch, how many histories were dropped early; then the keys that were repaired. */

@@ -43,7 +43,10 @@ const KINDS_OF_SCRIPT: Readonly<Partial<Record<ScriptName, readonly KeyKind[]>>>
   'find-decision': ['hash', 'zset'],
   'keep-decision': ['hash', 'zset'],
   'forget-decisions': ['zset'],
+  'take-tokens': ['string', 'leases'],
+  'claim-key': ['zset', 'hash'],
+  'keep-answer': ['hash'],
 };
 
-/** Empty for `publish`, which repairs its keys itself: a second run would publish twice. */
+/** Empty for `publish` and `publish-once`, which repair their keys themselves: a second run would publish twice. */
 export const kindsOf = (name: ScriptName): readonly KeyKind[] => KINDS_OF_SCRIPT[name] ?? [];

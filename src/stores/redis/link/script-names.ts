@@ -1,6 +1,7 @@
 /** The scripts, each with its folder in `lua/`. */
 export const SCRIPTS = {
   publish: 'events',
+  'publish-once': 'events',
   'publish-unkept': 'events',
   'history-after': 'events',
   'sync-channel': 'membership',
@@ -18,6 +19,9 @@ export const SCRIPTS = {
   'find-decision': 'auth',
   'keep-decision': 'auth',
   'forget-decisions': 'auth',
+  'take-tokens': 'requests',
+  'claim-key': 'requests',
+  'keep-answer': 'requests',
   'add-events': 'outbox',
   'poll-outbox': 'outbox',
   'take-events': 'outbox',

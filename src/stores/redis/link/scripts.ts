@@ -25,7 +25,10 @@ export function defineScripts(client: RedisClient): void {
 
 /** Returns the text of a script: the heads that it shares with others, if any, and its own file. */
 export const luaOf = (name: ScriptName): string =>
-  [...headsOf(name).map((head) => `shared/${head}`), `${SCRIPTS[name]}/${name}`].map(textOf).join('');
+  [...headsOf(name).map((head) => `shared/${head}`), `${SCRIPTS[name]}/${fileOf(name)}`].map(textOf).join('');
+
+/** `publish-once` is `publish` behind another head. */
+const fileOf = (name: ScriptName): string => (name === 'publish-once' ? 'publish' : name);
 
 /** Scripts that write to the outbox of webhooks, or count what is in it. */
 const USES_OUTBOX: ReadonlySet<ScriptName> = new Set([
@@ -37,11 +40,15 @@ const USES_OUTBOX: ReadonlySet<ScriptName> = new Set([
   'count-events',
 ]);
 
-type Head = 'deadline' | 'checks' | 'outbox';
+type Head = 'deadline' | 'once' | 'checks' | 'outbox';
 
-/** Returns the shared heads: `deadline` for scripts that do nothing after their deadline, `checks` for those that check keys. */
+/**
+ * Returns the shared heads: `deadline` for scripts that do nothing after their deadline, `once` for one that does nothing the second time, `checks` for those that check
+ * keys.
+ */
 function headsOf(name: ScriptName): readonly Head[] {
   if (name === 'publish' || name === 'publish-unkept') return ['deadline'];
+  if (name === 'publish-once') return ['deadline', 'once'];
   if (USES_OUTBOX.has(name)) return ['checks', 'outbox'];
   return name === 'repair-keys' || kindsOf(name).length > 0 ? ['checks'] : [];
 }

@@ -1,5 +1,5 @@
-import { counter, type Metric, scalar } from './ports/metric.ts';
-import type { ReplayGuard } from './ports/stores.ts';
+import { counter, type Metric, scalar } from '../ports/metric.ts';
+import type { ReplayGuard } from '../ports/stores.ts';
 
 /** Signatures of an app that are remembered by default. */
 export const DEFAULT_SIGNATURES = 100_000;

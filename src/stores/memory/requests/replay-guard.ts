@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { ReplayGuard } from '../../core/ports/stores.ts';
-import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replay-guard.ts';
+import type { ReplayGuard } from '../../../core/ports/stores.ts';
+import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../../core/requests/replay-guard.ts';
 
 interface SavedSignature {
   readonly app: string;

@@ -1,8 +1,8 @@
-import type { ReplayGuard } from '../../core/ports/stores.ts';
-import { DEFAULT_SIGNATURES } from '../../core/replay-guard.ts';
-import type { Keys } from './keys.ts';
-import type { Links } from './link/links.ts';
-import { runScript } from './link/scripts.ts';
+import type { ReplayGuard } from '../../../core/ports/stores.ts';
+import { DEFAULT_SIGNATURES } from '../../../core/requests/replay-guard.ts';
+import type { Keys } from '../keys.ts';
+import type { Links } from '../link/links.ts';
+import { runScript } from '../link/scripts.ts';
 
 /** Takes each signature once over all nodes. Expiry is on the clock of Redis; the number of signatures is bounded. */
 export class RedisReplayGuard implements ReplayGuard {

@@ -20,10 +20,10 @@ const CHANNELS = ['news', 'private-a', 'private-b', 'presence-room', 'private-ca
 /** Channels of a client. */
 const OWN = 4;
 const EVERY_MS = 120;
-/** About seven seconds of events. */
-const HISTORY_SIZE = 100;
+/** About ten seconds of events. */
+const HISTORY_SIZE = 140;
 const TOO_LONG_MS = 12_500;
-/** Time for which events are kept for sure. */
+/** Time for which events are kept for sure, at any rate of publishing, and if the cut client was seconds behind. */
 const KEPT_MS = 5000;
 const LIFE_MS = 1800;
 /** SPEC 13.3: a second, and the time that a loaded machine may add. */

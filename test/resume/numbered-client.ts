@@ -128,8 +128,8 @@ export class NumberedClient {
     this.#checkers.set(name, checker);
     channel.bind('pusher:subscription_succeeded', () => {
       this.#subscribed.add(name);
-      checker.subscribed();
       const awayMs = performance.now() - (this.#awaySinceMs ?? Infinity);
+      checker.subscribed(awayMs);
       if (awayMs > this.#keptMs) checker.wasAwayTooLong();
       if (!this.isSubscribed) return;
       if (this.#awaySinceMs !== undefined) this.longestAwayMs = Math.max(this.longestAwayMs, awayMs);

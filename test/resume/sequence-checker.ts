@@ -76,13 +76,14 @@ export class SequenceChecker {
   /** The first violations, in words. */
   readonly examples: string[] = [];
   readonly #options: Options;
-  /** Numbers that were passed over, and may be uncertain. */
-  readonly #passed = new Set<number>();
+  /** Numbers that were passed over, and may be uncertain, each with what was known then. */
+  readonly #passed = new Map<number, string>();
   /** The greatest number that was received. */
   #newest: number;
   /** The number that follows on this connection. */
   #next: number;
   #isFirst = false;
+  #awayMs = 0;
   #gap: { readonly missing: number | undefined; readonly isTold: boolean } | undefined;
   #connection = newLog();
   #former = newLog();
@@ -104,8 +105,9 @@ export class SequenceChecker {
     this.#connection.isSeen = isSeen;
   }
 
-  /** The channel is subscribed on a new connection. */
-  subscribed(): void {
+  /** The channel is subscribed on a new connection, after this time without one. */
+  subscribed(awayMs = 0): void {
+    this.#awayMs = awayMs;
     this.#former = this.#connection;
     this.#connection = newLog();
     this.#isFirst = true;
@@ -125,7 +127,7 @@ export class SequenceChecker {
 
   received(number: number, atMs: number): void {
     this.counts.received += 1;
-    if (number > this.#next) this.#skip(number);
+    if (number > this.#next) this.#skip(number, atMs);
     else if (number < this.#next) this.#again(number);
     this.#isFirst = false;
     if (number > this.#newest || this.#options.promised === 'tab') this.#gap = undefined;
@@ -139,9 +141,9 @@ export class SequenceChecker {
   finish(): SequenceCounts {
     const { channel, published } = this.#options;
     const last = published.last(channel);
-    for (let number = this.#newest + 1; number <= last; number += 1) this.#passed.add(number);
-    const lost = [...this.#passed].filter((number) => !published.isUncertain(channel, number));
-    for (const number of lost) this.#violated('lost', number);
+    for (let number = this.#newest + 1; number <= last; number += 1) this.#passed.set(number, 'at the end');
+    const lost = [...this.#passed.keys()].filter((number) => !published.isUncertain(channel, number));
+    for (const number of lost) this.#violated('lost', number, this.#passed.get(number));
     this.counts.holes += lost
       .sort((one, other) => one - other)
       .filter((each, at) => each - 1 !== lost[at - 1]).length;
@@ -150,11 +152,12 @@ export class SequenceChecker {
   }
 
   /** Numbers are missing before this one. */
-  #skip(number: number): void {
+  #skip(number: number, atMs: number): void {
     const { channel, published } = this.#options;
     const from = Math.max(this.#next, this.#newest + 1);
     const skipped = Array.from({ length: Math.max(0, number - from) }, (_, at) => from + at);
-    if (this.#gap === undefined) return skipped.forEach((each) => this.#passed.add(each));
+    if (this.#gap === undefined)
+      return skipped.forEach((each) => this.#passed.set(each, this.#circumstances(atMs)));
     this.counts.missing += skipped.filter((each) => !published.isUncertain(channel, each)).length;
     if (!this.#gap.isTold && skipped.length > 0) this.counts.untold += 1;
     const isExactly = skipped.every((each) => !published.isUncertain(channel, each));
@@ -171,12 +174,22 @@ export class SequenceChecker {
     else this.#violated('doubled', number);
   }
 
-  #violated(what: 'doubled' | 'reordered' | 'lost', number: number): void {
+  #violated(what: 'doubled' | 'reordered' | 'lost', number: number, circumstances = ''): void {
     this.counts[what] += 1;
     if (this.examples.length >= MOST_EXAMPLES) return;
-    const next = `${this.#next} was next, ${this.#newest} is the newest`;
+    const next = `${this.#next} was next, ${this.#newest} is the newest${circumstances}`;
     const first = this.#isFirst ? ', the first of a connection' : '';
     this.examples.push(`${what} on ${this.#options.channel}: ${number}, where ${next}${first}`);
+  }
+
+  #circumstances(atMs: number): string {
+    const { arrivedAtMs, cutAtMs, isSeen } = this.#former;
+    const former = [...arrivedAtMs].at(-1);
+    const place = this.#isFirst ? 'the first' : 'not the first';
+    const before =
+      former &&
+      `; before came ${former[0]}, ${Math.round(cutAtMs - former[1])} ms before a${isSeen ? '' : 'n unseen'} cut`;
+    return `; ${place} after ${Math.round(this.#awayMs)} ms away, ${Math.round(atMs - cutAtMs)} ms after the cut${before ?? ''}`;
   }
 
   /** A tab continues before what it had received. */

@@ -9,7 +9,7 @@ import { freePort } from './free-port.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
 const CACHE = new URL('../../node_modules/.cache/wavehall-redis/', import.meta.url).pathname;
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 30_000;
 
 /** Redis server that a test can kill, pause and restart. */
 export interface TestRedis {

@@ -46,7 +46,7 @@ export class FanOut {
     channel.localSequence += 1;
     if (event.position !== undefined) channel.newest = event.position;
     for (const subscription of channel.waiting) subscription.held?.push(event);
-    if (channel.ahead !== undefined) for (const each of channel.takeReached()) this.release(channel, each);
+    this.releaseReached(channel);
     channel.pendingBytes += Buffer.byteLength(event.payload);
     if (channel.sample !== undefined) noteSample(channel, event);
     if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#mark(channel);
@@ -70,6 +70,11 @@ export class FanOut {
       }
     }
     channel.release(subscription);
+  }
+
+  /** Sends those their held events for which this node has received what they were sent. */
+  releaseReached(channel: LocalChannel): void {
+    if (channel.ahead !== undefined) for (const each of channel.takeReached()) this.release(channel, each);
   }
 
   #mark(channel: LocalChannel): void {

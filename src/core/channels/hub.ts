@@ -10,11 +10,17 @@ import type { Logger } from '../ports/logger.ts';
 import type { DeliverySample } from '../traffic/delivery-latency.ts';
 import type { LiveFeed } from '../live/feed.ts';
 import type { Traffic } from '../traffic/traffic.ts';
+import { ignore } from '../util/ignore.ts';
+import { sleep } from '../util/time.ts';
+
+/** Time between two questions for the position of the node. */
+const LEARN_EVERY_MS = 1000;
 
 /** Brings the events of a channel to its sockets. */
 interface ChannelFanOut {
   push(channel: LocalChannel, event: ChannelEvent): void;
   release(channel: LocalChannel, subscription: Subscription, sent?: Position): void;
+  releaseReached(channel: LocalChannel): void;
 }
 
 interface HubDeps {
@@ -136,7 +142,9 @@ export class Hub {
   /** `sent`: position up to which it was sent the history, which may be ahead of what this node has received. */
   release(subscription: Subscription, sent?: Position): void {
     if (subscription.held === undefined) return;
-    this.#fanOut.release(this.#apps.channel(subscription.ref), subscription, sent);
+    const channel = this.#apps.channel(subscription.ref);
+    this.#fanOut.release(channel, subscription, sent);
+    if (channel.mustLearnNewest) void this.#learnUntilKnown(channel);
     if (this.live.isWatched) this.live.subscribed(subscription);
   }
 
@@ -242,6 +250,22 @@ export class Hub {
   async #learnNewest(channel: LocalChannel): Promise<void> {
     channel.learnNewest(await this.#broker.subscribe(channel.ref));
     channel.beginning = undefined;
+    this.#fanOut.releaseReached(channel);
+  }
+
+  /** Asks the broker again while subscribers wait for the position of the node. Never rejects. */
+  async #learnUntilKnown(channel: LocalChannel): Promise<void> {
+    if (channel.isLearning) return;
+    channel.isLearning = true;
+    channel.callsInside += 1;
+    while (channel.mustLearnNewest) {
+      await sleep(LEARN_EVERY_MS);
+      channel.beginning ??= this.#underMutex(channel, () => this.#learnNewest(channel));
+      await channel.beginning.catch(ignore);
+    }
+    channel.callsInside -= 1;
+    channel.isLearning = false;
+    this.#apps.forgetUnused(channel);
   }
 
   async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {

@@ -53,6 +53,8 @@ export class LocalChannel {
   caughtUp: Promise<void> | undefined;
   /** Shared by the callers that wait for the broker. */
   beginning: Promise<void> | undefined;
+  /** True while the broker is asked for the position of the node until it is known. */
+  isLearning = false;
   progress: Progress | undefined;
   /** Calls that hold the mutex or wait for it; the channel is kept while there are any. */
   callsInside = 0;
@@ -98,10 +100,16 @@ export class LocalChannel {
 
   /** True while events may arrive that the subscriber was sent already. Those of a new history come after all of the former. */
   isBehind({ subscription: { held = [] }, sent }: AheadOfNode): boolean {
-    if (this.newest === undefined) return false;
+    if (this.newest === undefined || isOfOlderGeneration(this.newest, sent)) return true;
     if (isSameHistory(this.newest, sent)) return this.newest.offset < sent.offset;
     if (this.newest.epoch === sent.epoch) return false;
     return held.every(({ position }) => position === undefined || position.epoch === sent.epoch);
+  }
+
+  /** True when a subscriber waits because the position of the node is not known, or is of a time before the store was restarted. */
+  get mustLearnNewest(): boolean {
+    const present = (this.ahead ?? []).filter(({ subscription: { held } }) => held !== undefined);
+    return present.some(({ sent }) => !this.isOfTimeOf(sent));
   }
 
   /** Drops the held events that the subscriber was sent. True if it has to wait, because more of them may arrive. */

@@ -76,7 +76,8 @@ export class Replay {
     }
     if (part.newest === undefined) return undefined;
     const sent = { ...part.newest, offset: part.until };
-    await askPatiently(() => this.#whenBegun(ref, sent), this.#deps.clock);
+    if ((await askPatiently(() => this.#whenBegun(ref, sent), this.#deps.clock)) === undefined)
+      tell(subscription, 'unavailable');
     return sent;
   }
 

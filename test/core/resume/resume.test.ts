@@ -24,6 +24,8 @@ beforeEach(() => {
 
 const publish = (...event: PublishArguments) => publishTo(site, ...event);
 
+const gapsOf = () => Object.fromEntries(site.traffic.of('app-id').gaps.entries());
+
 async function subscribed(channel = 'orders'): Promise<Client> {
   const client = await site.connect({ tab: TAB });
   client.subscribe(channel);
@@ -437,7 +439,10 @@ describe('a tab that comes back', () => {
     expect(site.logger.errors).toEqual([]);
   });
 
-  test('13.5 what a node reads again after a restart of the store comes once', async () => {
+  test.each([
+    ['', 0, {}],
+    [', also when it takes longer than a history is waited for, which is a gap', 6000, { unavailable: 1 }],
+  ])('13.5 what a node reads again after a restart of the store comes once%s', async (_, passMs, gaps) => {
     const ref = { app: 'app-id', channel: 'orders' };
     let generation = '0';
     let isResumed = true;
@@ -471,6 +476,8 @@ describe('a tab that comes back', () => {
     again.subscribe('orders');
     await settled(8);
     expect(numbersOf(again.frames)).toEqual([3]);
+    site.clock.pass(passMs);
+    await expect.poll(() => gapsOf()).toEqual(gaps);
     isResumed = true;
     const { epoch } = (await site.stores.broker.subscribe(ref))!;
     for (const offset of [2, 3, 4])
@@ -502,8 +509,6 @@ describe('a tab that comes back', () => {
 });
 
 describe('gaps', () => {
-  const gapsOf = () => Object.fromEntries(site.traffic.of('app-id').gaps.entries());
-
   test('13.6 more events than the history keeps are a gap with their number; what is kept follows', async () => {
     const client = await subscribed();
     site.tabs.tick();

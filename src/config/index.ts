@@ -10,6 +10,7 @@ import {
   type Values,
   type Variables,
 } from '../settings/settings.ts';
+import { tokenOptions, unusedTokenSettings } from './access/tokens.ts';
 import { cutoverOptions } from './cutover.ts';
 import { equalPorts, unusedHosts } from './listen.ts';
 import { restartMark } from './laravel-cache.ts';
@@ -18,6 +19,7 @@ import { redisOptions, redisSource, redisWarnings } from './redis.ts';
 import { SERVER_SETTINGS } from './server.ts';
 import { soketiVariables } from './soketi.ts';
 import type { App } from '../core/app.ts';
+import type { TokenOptions } from '../auth/tokens/options.ts';
 import type { CutoverOptions } from '../cutover/ports/options.ts';
 import type { LaravelCacheOptions } from '../stores/laravel-cache/options.ts';
 import type { RedisOptions } from '../stores/redis/options.ts';
@@ -45,6 +47,8 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps' | 'r
   readonly redis: RedisOptions | undefined;
   /** Mark of `php artisan reverb:restart`; `undefined`: it is not looked at. */
   readonly restartMark: LaravelCacheOptions | undefined;
+  /** `undefined`: no token gives a right. */
+  readonly tokens: TokenOptions | undefined;
   /** `undefined`: there is no upstream. */
   readonly cutover: CutoverOptions | undefined;
 }
@@ -65,6 +69,14 @@ export function readConfig(variables: Variables): Config {
     { ...values, ...upstreamRequestSize({ ...variables, ...found.overrides }) },
     problems,
   );
+  const tokens = tokenOptions(
+    values,
+    {
+      appIds: found.apps.map(({ id }) => id),
+      hasUpstream: textIn(variables, 'WAVEHALL_AUTH_UPSTREAM') !== undefined,
+    },
+    problems,
+  );
   const mark = restartMark(values, variables, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
@@ -83,11 +95,13 @@ export function readConfig(variables: Variables): Config {
       ...soketiVariables(variables),
       ...redisWarnings(values, redis),
       ...unusedHosts(values),
+      ...unusedTokenSettings(values, tokens),
     ],
     unusedApps: found.unused,
     unusedAppsHint: unusedAppsHint(found.unused, found.from),
     redis,
     restartMark: mark,
+    tokens,
     cutover,
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },
   });

@@ -12,6 +12,7 @@ import {
 import { APPS_SETTINGS } from '../apps/find-apps.ts';
 import { COMPATIBLE_SERVERS } from '../observability/soketi-metrics.ts';
 import { networkIn } from '../transports/peer.ts';
+import { TOKEN_SETTINGS } from './access/tokens.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { DRAIN_SETTINGS } from './clients/drain.ts';
 import { FALLBACK_SETTINGS } from './clients/http-fallback.ts';
@@ -189,6 +190,7 @@ export const SERVER_SETTINGS = {
     'off',
     'soketi or sockudo: serve metrics under the names of that server too, for its dashboards.',
   ),
+  ...TOKEN_SETTINGS,
   ...WEBHOOK_SETTINGS,
   ...REDIS_SETTINGS,
   ...CUTOVER_SETTINGS,

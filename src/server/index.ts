@@ -4,6 +4,7 @@ import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { RequestCounts } from '../http/request-counts.ts';
+import { openTokenAccess, type TokenAccess } from './access/tokens.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
@@ -53,6 +54,7 @@ export interface Server {
 interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
   readonly certificate: Certificate;
   readonly webhooks: Webhooks | undefined;
+  readonly tokenAccess: TokenAccess;
   readonly processes: Processes | undefined;
   readonly entrances: Entrances;
   readonly core: ServerCore;
@@ -74,7 +76,8 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   const ownStores = await openStores({ ...config, ...webhooksToKeep }, logger);
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
-  const core = assembleCore(config, stores, logger);
+  const tokenAccess = await openTokenAccess(config, logger);
+  const core = assembleCore(config, stores, logger, tokenAccess.tokens);
   const webhooks = await startWebhooks(config, stores.outbox, logger);
   const entrances = openEntrances(config, certificate.keyPair, core.refusals);
   const loadReport = openLoadReport(ownStores, core);
@@ -93,6 +96,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
     cutover,
     core,
     webhooks,
+    tokenAccess,
     certificate,
     entrances,
     isReady,
@@ -167,7 +171,8 @@ function acceptUpgrades({ config, cutover, core, entrances, canServe, shutdown }
 /** Opens the metrics, and the admin API at the port of the HTTP API. */
 async function openOperatorRoutes(parts: ServerParts, requests: RequestCounts): Promise<Metrics | undefined> {
   const { config, workers, processes, stores, cutover, core, webhooks, entrances, isReady, isOpen } = parts;
-  const own = [...nodeMetrics({ ...parts, requests }), ...(webhooks?.metrics ?? [])];
+  const others = [...parts.tokenAccess.metrics, ...(webhooks?.metrics ?? [])];
+  const own = [...nodeMetrics({ ...parts, requests }), ...others];
   const metrics = await openServedMetrics(config, own, { cutover, workers });
   const { apps } = config;
   const status = [nodeStatus({ hub: core.hub, stores, isReady, apps: apps.length }), ...stores.status];

@@ -8,7 +8,7 @@ export const MOST_LEVELS = 8;
 export const MOST_VALUES = 100;
 
 type Constant = string | number | boolean;
-/** What a claim is compared with: a constant, or the value of a name in the pattern. */
+/** Value that a claim is compared with: a constant, or the value of a name in the pattern. */
 type Operand = { readonly constant: Constant } | { readonly capture: string };
 
 /** A condition on claims. */
@@ -127,7 +127,7 @@ export function* claimNamesOf(condition: Condition): Generator<string> {
   else yield condition.path[0];
 }
 
-/** What is not fulfilled of a condition that is not, in words; values of claims are not among them. */
+/** Names the parts of a condition that are not fulfilled, in words; values of claims are not among them. */
 export function unfulfilledIn(condition: Condition, claims: Claims, captures: Captures): string {
   if ('of' in condition) {
     const failed = condition.of.filter((each) => !isFulfilled(each, claims, captures));

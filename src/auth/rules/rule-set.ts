@@ -16,7 +16,7 @@ export interface Rule {
 export interface RuleSet {
   /** Id of the app that the tokens are for; `undefined`: the only one. */
   readonly app: string | undefined;
-  /** What happens to a channel that no rule covers; `undefined`: `ask` where there is someone to ask. */
+  /** Answer for a channel that no rule covers; `undefined`: `ask` where there is someone to ask. */
   readonly otherwise: 'refuse' | 'ask' | undefined;
   readonly signIn: MemberClaims;
   readonly rules: readonly Rule[];
@@ -25,7 +25,7 @@ export interface RuleSet {
 /** Reason for which a channel is refused by the rules. */
 export type RuleRefusal = 'no_rule' | 'rule_refuses' | 'condition' | 'member';
 
-/** What the rules say. `index`: place of the rule that decided. */
+/** Decision of the rules. `index`: place of the rule that decided. */
 export type RuleDecision =
   | { readonly outcome: 'allowed'; readonly index: number; readonly channelData: string | undefined }
   | { readonly outcome: 'refused'; readonly index: number | undefined; readonly reason: RuleRefusal }

@@ -6,6 +6,7 @@ import { handleClientEvent } from '../handlers/client-event.ts';
 import { handlePing } from '../handlers/ping.ts';
 import { handleSignin } from '../handlers/signin.ts';
 import { handleSubscribe } from '../handlers/subscribe.ts';
+import type { TokenSignins } from '../handlers/token.ts';
 import { handleUnsubscribe } from '../handlers/unsubscribe.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Broker, CachedEvents } from '../ports/events.ts';
@@ -31,6 +32,8 @@ export interface MessageHandlerDeps {
   readonly refusals: Refusals;
   readonly nodeEvents: NodeEvents;
   readonly resume: Resume;
+  /** `undefined`: no token signs in. */
+  readonly tokenSignins?: TokenSignins | undefined;
 }
 
 /** Decodes one message of an admitted client, applies its limits, runs its handler and sends the refusal of what fails. */

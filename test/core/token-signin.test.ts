@@ -32,8 +32,8 @@ function testTokens(changes: Partial<ClientTokens> & { readonly nowMs?: () => nu
   };
 }
 
-const openWith = (tokens: ClientTokens | undefined = testTokens(), options: TestCoreOptions = {}) =>
-  openCore({ ...(tokens && { tokens }), ...options });
+const openWith = (tokens: ClientTokens = testTokens(), options: TestCoreOptions = {}) =>
+  openCore({ tokens, ...options });
 
 const signin = async (client: Client, auth: string): Promise<void> => {
   client.send({ event: 'pusher:signin', data: { auth, user_data: '' } });
@@ -259,8 +259,7 @@ describe('the end of a right', () => {
     const tokens = testTokens({ closesExpired: true });
     const site = openWith({
       ...tokens,
-      accept: async (app, token) =>
-        ({ ...(await tokens.accept(app, token)), expiresAtMs: endsAtMs }) as never,
+      accept: async (app, token) => ({ ...(await tokens.accept(app, token)), expiresAtMs: endsAtMs }),
     });
     const client = await site.connect();
     await signin(client, '7');

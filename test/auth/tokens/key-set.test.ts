@@ -193,7 +193,9 @@ function padded(bytes: number): string {
 }
 
 function endless(response: ServerResponse): void {
-  const more = (): void => void (response.destroyed || response.write(' '.repeat(65_536), more));
+  const more = (): void => {
+    if (!response.destroyed) response.write(' '.repeat(65_536), more);
+  };
   more();
 }
 

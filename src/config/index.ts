@@ -73,7 +73,7 @@ export function readConfig(variables: Variables): Config {
     values,
     {
       appIds: found.apps.map(({ id }) => id),
-      hasUpstream: textIn(variables, 'WAVEHALL_AUTH_UPSTREAM') !== undefined,
+      hasUpstream: () => textIn(variables, 'WAVEHALL_AUTH_UPSTREAM') !== undefined,
     },
     problems,
   );

@@ -6,6 +6,8 @@ import { tabMetrics } from '../../src/core/resume/metrics.ts';
 import { trafficMetrics } from '../../src/core/traffic/metrics.ts';
 import { Traffic } from '../../src/core/traffic/traffic.ts';
 import { Histogram } from '../../src/core/util/histogram.ts';
+import { Tally } from '../../src/core/util/tally.ts';
+import { tokenMetrics } from '../../src/auth/tokens/metrics.ts';
 import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
 import { RequestCounts } from '../../src/http/request-counts.ts';
 import { serverMetrics, workerMetrics } from '../../src/server/metrics.ts';
@@ -33,6 +35,11 @@ export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
   ],
   'Apps: connections, channels, events': trafficMetrics(new Traffic()),
   'Clients that come back': tabMetrics({ open: 0, away: 0, dropped: 0 }),
+  'Tokens and channel rules': tokenMetrics({
+    results: new Tally(),
+    decisions: new Tally(),
+    keySet: undefined,
+  }),
   'HTTP requests': new RequestCounts('').metrics,
   'Refusals and limits': new Refusals({ warn: () => undefined }, Date.now).metrics,
   Redis: [

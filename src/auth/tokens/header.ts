@@ -12,6 +12,7 @@ export interface TokenHeader {
 /** Three parts of base64url; the last one is empty where there is no signature. */
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 const BASE64URL_REST = 1;
+/** Characters of a `kid` (SPEC 15.1). */
 const MOST_KID_CHARACTERS = 256;
 const TYPES = ['jwt', 'at+jwt', 'application/jwt', 'application/at+jwt'];
 

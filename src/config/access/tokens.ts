@@ -130,7 +130,7 @@ type TokenValues = Values<typeof TOKEN_SETTINGS>;
 interface TokenContext {
   readonly appIds: readonly string[];
   /** True when the gateway has an app to ask. */
-  readonly hasUpstream: boolean;
+  hasUpstream(): boolean;
 }
 
 /** Options of tokens; `undefined` if no key and no rules are set. Problems are added to `problems`. */
@@ -157,7 +157,7 @@ export function tokenOptions(
     checks: checksOf(values, found.algorithms),
     rules,
     app: rules.app ?? context.appIds[0] ?? '',
-    asksOtherwise: context.hasUpstream && rules.otherwise !== 'refuse',
+    asksOtherwise: rules.otherwise !== 'refuse' && context.hasUpstream(),
     closesExpired: values.jwtExpiry === 'close',
   };
 }
@@ -170,7 +170,7 @@ function* unfitting({ app, otherwise }: RuleSet, { appIds, hasUpstream }: TokenC
     yield `${RULES}: app: expected the id of the app that the tokens are for, because there are several apps`;
   if (app !== undefined && !appIds.includes(app))
     yield `${RULES}: app: expected the id of a configured app, not ${JSON.stringify(app)}`;
-  if (otherwise === 'ask' && !hasUpstream)
+  if (otherwise === 'ask' && !hasUpstream())
     yield `${RULES}: otherwise: "ask" needs WAVEHALL_AUTH_UPSTREAM, the app that is asked`;
 }
 

@@ -303,6 +303,10 @@ describe('tokens that are accepted', () => {
     expect(await faultOf(withClaims({ iss: 'a', aud: ['x', 'c'] }))).toBe('valid');
   });
 
+  test('15.1 a kid of 256 characters, which means nothing to secrets', async () => {
+    expect(await openTestTokens().faultOf(withHeader({ kid: 'k'.repeat(256) }))).toBe('valid');
+  });
+
   test('15.7 8192 characters', async () => {
     const most = good.length;
     expect(await openTestTokens({ checks: { maxCharacters: most } }).faultOf(good)).toBe('valid');

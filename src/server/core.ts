@@ -13,7 +13,7 @@ import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
-import type { TokenSignins } from '../core/handlers/token.ts';
+import type { TokenSignins } from '../core/handlers/token-signin.ts';
 import { Resume } from '../core/resume/resume.ts';
 import type { TabSettings } from '../core/resume/tabs.ts';
 import { Refusals } from '../core/refusals/refusals.ts';

@@ -5,7 +5,8 @@ import type { Metric } from '../../core/ports/metric.ts';
 import { KeySet } from './key-set.ts';
 import { type KeySource, publicKeys, secretKeys } from './keys.ts';
 import { tokenMetrics } from './metrics.ts';
-import type { KeyOptions, TokenOptions } from './options.ts';
+import type { KeyOptions } from './key-options.ts';
+import type { TokenOptions } from './options.ts';
 import { Tokens } from './token-rights.ts';
 import { TokenVerifier } from './verifier.ts';
 

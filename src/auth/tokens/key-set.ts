@@ -7,7 +7,7 @@ import { sendRequest } from '../../net/http-client.ts';
 import { TokenError } from './faults.ts';
 import type { TokenHeader } from './header.ts';
 import type { KeySource, VerificationKey } from './keys.ts';
-import type { KeySetOptions } from './options.ts';
+import type { KeySetOptions } from './key-options.ts';
 
 /** Bytes of a key set (SPEC 15.7): a set of 32 RSA keys with their certificates has about half of that. */
 export const KEY_SET_BYTES = 256 * 1024;

@@ -1,22 +1,6 @@
-import type { KeyObject } from 'node:crypto';
 import type { RuleSet } from '../rules/rule-set.ts';
 import type { Algorithm } from './algorithms.ts';
-
-/** The address of a key set, and when it is fetched (SPEC 15.3). */
-export interface KeySetOptions {
-  readonly url: URL;
-  readonly timeoutMs: number;
-  /** Least time between two fetches. */
-  readonly cooldownMs: number;
-  /** Age at which the set is fetched again. */
-  readonly maxAgeMs: number;
-}
-
-/** A source of keys; the key is never a text, so that no message can show it. */
-export type KeyOptions =
-  | { readonly kind: 'secrets'; readonly secrets: readonly Uint8Array[] }
-  | { readonly kind: 'public'; readonly keys: readonly KeyObject[] }
-  | ({ readonly kind: 'key-set' } & KeySetOptions);
+import type { KeyOptions } from './key-options.ts';
 
 /** Checks that a token must pass (SPEC 15.1, 15.2). */
 export interface TokenChecks {

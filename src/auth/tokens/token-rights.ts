@@ -1,6 +1,7 @@
 import { isChannelName, kindOf, parseUserData } from '#protocol';
 import type { App } from '../../core/app.ts';
-import type { AppProvider, ClientTokens, RefusedToken, TokenRight } from '../../core/ports/apps.ts';
+import type { TokenRight } from '../../core/client/token-right.ts';
+import type { AppProvider, ClientTokens, RefusedToken } from '../../core/ports/apps.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import { Tally } from '../../core/util/tally.ts';
 import { type Claims, pickClaims } from '../rules/claims.ts';

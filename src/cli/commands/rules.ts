@@ -4,7 +4,7 @@ import { isJsonObject, type JsonObject, parseJson } from '#protocol';
 import type { TokenOptions } from '../../auth/tokens/options.ts';
 import type { RightsReport } from '../../auth/tokens/report.ts';
 import { readRules } from '../../config/access/channel-rules.ts';
-import { TOKEN_SETTINGS } from '../../config/access/tokens.ts';
+import { TOKEN_SETTINGS } from '../../config/access/token-settings.ts';
 import { type Config, readConfig } from '../../config/index.ts';
 import { ConfigError, type Variables } from '../../settings/settings.ts';
 import { variablesOf } from '../client/options.ts';

@@ -6,7 +6,7 @@ import {
   PUBLIC_ALGORITHMS,
   SECRET_ALGORITHMS,
 } from '../../auth/tokens/algorithms.ts';
-import type { KeyOptions } from '../../auth/tokens/options.ts';
+import type { KeyOptions } from '../../auth/tokens/key-options.ts';
 
 /** Fewest bytes of a secret (RFC 7518, 3.2, for HS256). */
 const LEAST_SECRET_BYTES = 32;

@@ -3,7 +3,7 @@ import type { App } from '../app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
-import type { TokenRight } from '../ports/apps.ts';
+import type { TokenRight } from './token-right.ts';
 import type { FrameEncoder, Socket } from '../ports/transport.ts';
 import { encoderWithPositions, payloadFor } from '../resume/positions.ts';
 import type { AppTraffic, CloseCause } from '../traffic/app-traffic.ts';

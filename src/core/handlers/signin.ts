@@ -7,27 +7,19 @@ import {
   verifyUserAuth,
 } from '#protocol';
 import type { Connection } from '../client/connection.ts';
-import type { Refusals } from '../refusals/refusals.ts';
 import type { Users } from '../users.ts';
-import { completeSignin } from './complete-signin.ts';
-import { isToken, signinByToken, type TokenSignins } from './token.ts';
 
 type Signin = Extract<ClientMessage, { kind: 'signin' }>;
 
-interface SigninDeps {
-  readonly users: Users;
-  readonly refusals: Refusals;
-  /** `undefined`: no token signs in. */
-  readonly tokenSignins?: TokenSignins | undefined;
-}
-
 /** SPEC 6.1 to 6.3: signs the socket in; it stays that user until it closes. */
-export async function handleSignin(core: SigninDeps, from: Connection, message: Signin): Promise<void> {
-  if (core.tokenSignins !== undefined && isToken(message.auth))
-    return signinByToken(core, core.tokenSignins, from, message.auth);
+export async function handleSignin(
+  { users }: { readonly users: Users },
+  from: Connection,
+  message: Signin,
+): Promise<void> {
   const user = verifiedUser(from, message);
   if (from.user !== undefined && from.user.id !== user.id) throw new ProtocolError(errors.signinFailed);
-  await completeSignin(core.users, from, user, message.userData);
+  await users.completeSignin(from, user, message.userData);
 }
 
 function verifiedUser(from: Connection, { auth, userData }: Signin): SignedInUser {

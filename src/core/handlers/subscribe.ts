@@ -30,7 +30,7 @@ import type { Membership } from '../ports/membership.ts';
 import { Unavailable, ifUnavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { NodeEvents } from '../webhooks/node-events.ts';
-import { memberByToken } from './token.ts';
+import { memberByToken } from './token-subscribe.ts';
 
 type Subscribe = Extract<ClientMessage, { kind: 'subscribe' }>;
 

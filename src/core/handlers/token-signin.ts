@@ -1,17 +1,9 @@
-import {
-  type ChannelKind,
-  errors,
-  type Member,
-  parseMember,
-  parseUserData,
-  subscriptionRefusedByRules,
-} from '#protocol';
+import { errors, parseUserData } from '#protocol';
 import type { Connection } from '../client/connection.ts';
 import type { TokenExpiry } from '../client/token-expiry.ts';
-import type { ClientTokens, RefusedToken, TokenRight } from '../ports/apps.ts';
+import type { ClientTokens, RefusedToken } from '../ports/apps.ts';
 import type { Refusals } from '../refusals/refusals.ts';
 import type { Users } from '../users.ts';
-import { completeSignin } from './complete-signin.ts';
 
 /** Parts of a server that accepts tokens. */
 export interface TokenSignins {
@@ -45,7 +37,7 @@ export async function signinByToken(
     return refuse(core, from, { cause: 'other_user', isTemporary: false });
   from.tokenRight = right;
   expiry?.watch(from);
-  await completeSignin(core.users, from, user, right.userData);
+  await core.users.completeSignin(from, user, right.userData);
 }
 
 function refuse({ refusals }: TokenSigninDeps, from: Connection, { cause, isTemporary }: RefusedToken): void {
@@ -53,17 +45,4 @@ function refuse({ refusals }: TokenSigninDeps, from: Connection, { cause, isTemp
   const example = { app: app.id, address: socket.remoteAddress, socket: socketId, cause };
   refusals.count(isTemporary ? 'token_keys' : 'token', example);
   from.close(isTemporary ? errors.signinUnavailable : errors.signinFailed);
-}
-
-/** SPEC 15.5: the member as which the right lets its owner in, if the channel has members. Throws the refusal. */
-export function memberByToken(
-  from: Connection,
-  right: TokenRight,
-  kind: ChannelKind,
-  channel: string,
-): Member | undefined {
-  const entrance = right.enter(channel);
-  if (entrance === undefined) throw subscriptionRefusedByRules(channel);
-  from.authorized = true;
-  return kind.members ? parseMember(entrance.channelData, from.app.limits, channel) : undefined;
 }

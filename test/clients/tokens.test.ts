@@ -70,13 +70,13 @@ function tokenClient(
           (error: unknown) => callback(error as Error, null),
         );
       },
-    } as never,
+    },
     channelAuthorization: {
       customHandler: (_, callback) => {
         const { signinDonePromise } = pusher.user as unknown as { signinDonePromise: Promise<void> };
         void signinDonePromise.then(() => callback(null, { auth: '' }));
       },
-    } as never,
+    },
     ...more,
   };
   const pusher: InstanceType<typeof Pusher> = new Pusher(APP.key, options);
@@ -107,7 +107,7 @@ describe('pusher-js with a token', () => {
     }
     await sdkFor(server).trigger('private-orders.7', 'shipped', { id: 7 });
     expect(await recorder.next('shipped')).toEqual({ id: 7 });
-    const toUser = new EventRecorder(pusher.user as never);
+    const toUser = new EventRecorder(pusher.user);
     await expect
       .poll(async () => {
         await sdkFor(server).sendToUser('7', 'note', {});
@@ -224,7 +224,7 @@ describe('wavehall rules test', () => {
     const done: Record<string, string> = {};
     // As frames, so that pusher-js needs no key for an encrypted channel.
     const connection = new EventRecorder(pusher.connection);
-    for (const channel of channels) pusher.send_event('pusher:subscribe', { channel, auth: '' } as never);
+    for (const channel of channels) pusher.send_event('pusher:subscribe', { channel, auth: '' });
     while (Object.keys(done).length < channels.length) {
       const { event, channel } = (await connection.next('message')) as { event: string; channel?: string };
       if (channel !== undefined && event === 'pusher_internal:subscription_succeeded')

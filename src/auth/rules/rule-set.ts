@@ -1,7 +1,7 @@
 import { kindOf } from '#protocol';
 import { type Claims } from './claims.ts';
 import { claimNamesOf, type Condition, isFulfilled } from './condition.ts';
-import { channelDataOf, DEFAULT_MEMBER, memberClaimNames, type MemberClaims } from './member.ts';
+import { channelDataOf, memberClaimNames, type MemberClaims } from './member.ts';
 import type { Captures, Pattern } from './pattern.ts';
 
 /** One rule (SPEC 15.4). */
@@ -30,8 +30,6 @@ export type RuleDecision =
   | { readonly outcome: 'allowed'; readonly index: number; readonly channelData: string | undefined }
   | { readonly outcome: 'refused'; readonly index: number | undefined; readonly reason: RuleRefusal }
   | { readonly outcome: 'uncovered' };
-
-export const NO_RULES: RuleSet = { app: undefined, otherwise: undefined, signIn: DEFAULT_MEMBER, rules: [] };
 
 /** SPEC 15.4: the first rule whose pattern covers the channel decides. */
 export function decide(set: RuleSet, claims: Claims, channel: string): RuleDecision {

@@ -12,7 +12,7 @@ type TokenValues = Values<typeof TOKEN_SETTINGS>;
 interface TokenContext {
   readonly appIds: readonly string[];
   /** True when the gateway has an app to ask. */
-  hasUpstream(): boolean;
+  readonly hasUpstream: () => boolean;
 }
 
 /** Options of tokens; `undefined` if no key and no rules are set. Problems are added to `problems`. */

@@ -14,8 +14,6 @@ export const NOW_SECONDS = 1_800_000_000;
 /** Claims of a token that is valid for an hour. */
 export const CLAIMS = { sub: '7', name: 'Ada', iat: NOW_SECONDS, exp: NOW_SECONDS + 3600 };
 
-export type Header = Readonly<Record<string, unknown>>;
-
 /** A token by a stock library. */
 export const issue = (
   claims: Readonly<Record<string, unknown>> = CLAIMS,

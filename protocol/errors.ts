@@ -28,10 +28,12 @@ export const errors = {
   terminatedByApp: entry(4009, 'You got disconnected by the app.', 'never'),
   overCapacity: entry(4100, 'Server is over capacity', 'after 1 s'),
   stopping: entry(4100, 'Server is closing. Please reconnect shortly.', 'after 1 s'),
+  signinUnavailable: entry(4100, 'Sign-in is not possible for now.', 'after 1 s'),
   rateLimitTerminated: entry(4100, 'Rate limit exceeded', 'after 1 s'),
   messageTooLarge: entry(1009, 'Maximum message size exceeded', 'after 1 s'),
   internal: entry(1011, 'Internal server error', 'after 1 s'),
   closing: entry(4200, 'Server is closing. Please reconnect shortly.', 'at once'),
+  tokenExpired: entry(4200, 'The token has expired. Please sign in again.', 'at once'),
   pongTimeout: entry(4201, 'Pong reply not received in time', 'at once'),
   inactive: entry(4202, 'Connection closed after inactivity', 'at once'),
 
@@ -89,6 +91,8 @@ const failedSubscription = (entry: ErrorEntry, channel: string, subscription: Su
 const invalidName = entry(4009, 'Invalid channel name', 'stays');
 const limitReached = entry(4301, 'Subscription limit reached', 'stays');
 const unavailable = entry(4100, 'The subscription failed, try again later', 'stays');
+/** 15.4 — as `errors.unauthorized` on the wire: the operator looks for its cause in the rules, not in a signature. */
+export const refusedByRules = entry(errors.unauthorized.code, errors.unauthorized.message, 'stays');
 const WITHOUT_ERROR_FRAME: readonly ErrorEntry[] = [invalidName, limitReached, unavailable];
 
 /** 3.6 — true when an error frame follows the `subscription_error`. */
@@ -108,6 +112,14 @@ export const subscriptionUnauthorized = (channel: string): ProtocolError =>
     type: 'AuthError',
     status: 401,
     error: errors.unauthorized.message,
+  });
+
+/** 15.4 — answered as a wrong signature is. */
+export const subscriptionRefusedByRules = (channel: string): ProtocolError =>
+  failedSubscription(refusedByRules, channel, {
+    type: 'AuthError',
+    status: 401,
+    error: refusedByRules.message,
   });
 
 /** 3.6, 3.12, 4.5 */

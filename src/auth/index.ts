@@ -4,6 +4,7 @@ import type { DecisionStore, Forgotten } from '../core/ports/stores.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
 import { AppUpstream, type AppUpstreamOptions } from './gateway/app-upstream.ts';
 import { ownerDigest } from './gateway/credentials.ts';
+import type { TokenRights } from './tokens/token-rights.ts';
 import { AuthGateway, type GatewayOptions } from './gateway/gateway.ts';
 import { gatewayMetrics } from './gateway/metrics.ts';
 
@@ -19,6 +20,7 @@ interface AuthDeps {
   readonly apps: AppProvider;
   readonly decisions: DecisionStore;
   readonly refusals: Refusals;
+  readonly tokens: TokenRights | undefined;
 }
 
 export interface Auth {
@@ -29,15 +31,15 @@ export interface Auth {
   stop(): void;
 }
 
-/** Opens the auth gateway in front of an app. */
-export function openAuth(options: GatewayOptions, app: AppUpstreamOptions, deps: AuthDeps): Auth {
-  const upstream = new AppUpstream(app);
+/** Opens the auth gateway; `app` is `undefined` where tokens alone decide. */
+export function openAuth(options: GatewayOptions, app: AppUpstreamOptions | undefined, deps: AuthDeps): Auth {
+  const upstream = app && new AppUpstream(app);
   const gateway = new AuthGateway({ ...deps, options, upstream });
   return {
     gateway,
     metrics: gatewayMetrics(gateway, upstream),
     forget: (what) => deps.decisions.forget(forgotten(what)),
-    stop: () => upstream.stop(),
+    stop: () => upstream?.stop(),
   };
 }
 

@@ -8,6 +8,7 @@ import { addChannels } from './commands/channels.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addHistory } from './commands/history.ts';
 import { addRestart } from './commands/restart.ts';
+import { addRules } from './commands/rules.ts';
 import { addStart, type Start } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addTail } from './commands/tail.ts';
@@ -36,6 +37,7 @@ for (const add of [
   addRestart,
   addTail,
   addWebhooks,
+  addRules,
 ])
   add(program);
 addDoctor(program, async (flags) => (await import('./doctor/command.ts')).doctor(flags));

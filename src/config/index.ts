@@ -10,7 +10,8 @@ import {
   type Values,
   type Variables,
 } from '../settings/settings.ts';
-import { type AuthGatewayOptions, decisionLimits, gatewayOptions } from './auth/gateway.ts';
+import { type AuthGatewayOptions, decisionLimits, gatewayOptions } from './access/gateway.ts';
+import { tokenOptions, unusedTokenSettings } from './access/tokens.ts';
 import { cutoverOptions } from './cutover.ts';
 import { equalPorts, unusedHosts } from './listen.ts';
 import { restartMark } from './laravel-cache.ts';
@@ -20,6 +21,7 @@ import { SERVER_SETTINGS } from './server.ts';
 import { soketiVariables } from './soketi.ts';
 import type { App } from '../core/app.ts';
 import type { DecisionLimits } from '../core/decisions.ts';
+import type { TokenOptions } from '../auth/tokens/options.ts';
 import type { CutoverOptions } from '../cutover/ports/options.ts';
 import type { LaravelCacheOptions } from '../stores/laravel-cache/options.ts';
 import type { RedisOptions } from '../stores/redis/options.ts';
@@ -47,6 +49,8 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps' | 'r
   readonly redis: RedisOptions | undefined;
   /** Mark of `php artisan reverb:restart`; `undefined`: it is not looked at. */
   readonly restartMark: LaravelCacheOptions | undefined;
+  /** `undefined`: no token gives a right. */
+  readonly tokens: TokenOptions | undefined;
   /** `undefined`: there is no upstream. */
   readonly cutover: CutoverOptions | undefined;
   /** `undefined`: there is no auth gateway. */
@@ -70,7 +74,15 @@ export function readConfig(variables: Variables): Config {
     { ...values, ...upstreamRequestSize({ ...variables, ...found.overrides }) },
     problems,
   );
-  const auth = gatewayOptions(values, variables, problems);
+  const tokens = tokenOptions(
+    values,
+    {
+      appIds: found.apps.map(({ id }) => id),
+      hasUpstream: () => textIn(variables, 'WAVEHALL_AUTH_UPSTREAM') !== undefined,
+    },
+    problems,
+  );
+  const auth = gatewayOptions(values, tokens !== undefined, variables, problems);
   const mark = restartMark(values, variables, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
@@ -89,11 +101,13 @@ export function readConfig(variables: Variables): Config {
       ...soketiVariables(variables),
       ...redisWarnings(values, redis),
       ...unusedHosts(values),
+      ...unusedTokenSettings(values, tokens),
     ],
     unusedApps: found.unused,
     unusedAppsHint: unusedAppsHint(found.unused, found.from),
     redis,
     restartMark: mark,
+    tokens,
     cutover,
     auth,
     decisionLimits: decisionLimits(values),

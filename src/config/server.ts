@@ -12,7 +12,8 @@ import {
 import { APPS_SETTINGS } from '../apps/find-apps.ts';
 import { COMPATIBLE_SERVERS } from '../observability/soketi-metrics.ts';
 import { networkIn } from '../transports/peer.ts';
-import { GATEWAY_SETTINGS } from './auth/gateway.ts';
+import { GATEWAY_SETTINGS } from './access/gateway.ts';
+import { TOKEN_SETTINGS } from './access/token-settings.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { DRAIN_SETTINGS } from './clients/drain.ts';
 import { FALLBACK_SETTINGS } from './clients/http-fallback.ts';
@@ -214,6 +215,7 @@ export const SERVER_SETTINGS = {
     'off',
     'soketi or sockudo: serve metrics under the names of that server too, for its dashboards.',
   ),
+  ...TOKEN_SETTINGS,
   ...WEBHOOK_SETTINGS,
   ...REDIS_SETTINGS,
   ...CUTOVER_SETTINGS,

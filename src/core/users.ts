@@ -1,4 +1,11 @@
-import { encode, errors, memberFromUser, type SignedInUser, type WatchlistEvent } from '#protocol';
+import {
+  encode,
+  errors,
+  memberFromUser,
+  ProtocolError,
+  type SignedInUser,
+  type WatchlistEvent,
+} from '#protocol';
 import { channelMapKey } from './util/channel-map-key.ts';
 import { userChannel, userOfUserChannel } from './channels/user-channel.ts';
 import type { Connection } from './client/connection.ts';
@@ -49,6 +56,15 @@ export class Users {
     const joined = before === undefined ? this.#join(connection, user) : undefined;
     await Promise.all([joined, this.#unwatch(connection, [...watched]), this.#watch(connection, added)]);
     return added;
+  }
+
+  /** SPEC 6.1, 6.2, 6.5: the part of a sign-in that follows when its user is proved. */
+  async completeSignin(connection: Connection, user: SignedInUser, userData: string): Promise<void> {
+    connection.authorized = true;
+    const added = await this.signedIn(connection, user);
+    connection.send(encode.signinSuccess(userData));
+    if (user.watchlistOverflow) connection.refuse(new ProtocolError(errors.watchlistLimit));
+    await this.sendOnlineUsers(connection, added);
   }
 
   /** SPEC 6.5: sends which of these users are online, and which are not. */

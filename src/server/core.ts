@@ -7,10 +7,13 @@ import { SubscriptionCounter } from '../core/channels/subscription-counter.ts';
 import { CoreGateway } from '../core/client/gateway.ts';
 import { Departures } from '../core/drain/departures.ts';
 import { Liveness, type LivenessLimits } from '../core/client/liveness.ts';
+import { TokenExpiry } from '../core/client/token-expiry.ts';
+import type { ClientTokens } from '../core/ports/apps.ts';
 import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
+import type { TokenSignins } from '../core/handlers/token-signin.ts';
 import { Resume } from '../core/resume/resume.ts';
 import type { TabSettings } from '../core/resume/tabs.ts';
 import { Refusals } from '../core/refusals/refusals.ts';
@@ -24,7 +27,7 @@ const TICK_MS = 1000;
 export type ServerCore = ReturnType<typeof assembleCore>;
 
 /** Connects the parts of the core over these stores, and to the one timer that all of them share. */
-export function assembleCore(config: Config, stores: Stores, logger: Logger) {
+export function assembleCore(config: Config, stores: Stores, logger: Logger, tokens?: ClientTokens) {
   const clock = Date.now;
   const traffic = new Traffic();
   const refusals = new Refusals(logger, clock, traffic.live);
@@ -36,12 +39,17 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger) {
     logger,
     returnMs: drainTimes(config).returnMs,
   });
-  const { liveness, tabs, ...clients } = assembleClients(config, { ...shared, ...channels, departures });
+  const expiry = tokens?.closesExpired === true ? new TokenExpiry({ clock, refusals }) : undefined;
+  const tokenSignins = tokens && { tokens, expiry };
+  const { liveness, tabs, ...clients } = assembleClients(config, {
+    ...{ ...shared, ...channels, departures, tokenSignins },
+  });
   const { apps, hub, users, subscriptionCounter } = channels;
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
     heap.tick();
     liveness.sweep();
+    expiry?.tick();
     users.tick();
     subscriptionCounter.tick();
     refusals.tick();
@@ -86,7 +94,11 @@ function assembleClients(
   {
     stores,
     ...parts
-  }: SharedParts & ReturnType<typeof assembleChannels> & { readonly departures: Departures },
+  }: SharedParts &
+    ReturnType<typeof assembleChannels> & {
+      readonly departures: Departures;
+      readonly tokenSignins: TokenSignins | undefined;
+    },
 ) {
   const liveness = new Liveness({ ...parts, limits: livenessLimits(config) });
   const limits = {

@@ -5,9 +5,10 @@ import type { Auth } from '../auth/index.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { RequestCounts } from '../http/request-counts.ts';
+import { openTokenAccess, type TokenAccess } from './access/tokens.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
-import { forgetControl, openAuthGateway } from './auth.ts';
+import { forgetControl, openAuthGateway } from './access/gateway.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
 import { Certificate } from './entrances/certificate.ts';
 import { type Entrances, openEntrances } from './entrances/entrances.ts';
@@ -55,6 +56,7 @@ export interface Server {
 interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
   readonly certificate: Certificate;
   readonly webhooks: Webhooks | undefined;
+  readonly tokenAccess: TokenAccess;
   readonly processes: Processes | undefined;
   readonly entrances: Entrances;
   readonly core: ServerCore;
@@ -77,7 +79,8 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   const ownStores = await openStores({ ...config, ...webhooksToKeep, idempotency }, logger);
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
-  const core = assembleCore(config, stores, logger);
+  const tokenAccess = await openTokenAccess(config, logger);
+  const core = assembleCore(config, stores, logger, tokenAccess.tokens);
   const webhooks = await startWebhooks(config, stores.outbox, logger);
   const entrances = openEntrances(config, certificate.keyPair, core.refusals);
   const loadReport = openLoadReport(ownStores, core);
@@ -96,6 +99,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
     cutover,
     core,
     webhooks,
+    tokenAccess,
     certificate,
     entrances,
     isReady,
@@ -175,11 +179,8 @@ async function openOperatorRoutes(
 ): Promise<Metrics | undefined> {
   const { config, workers, processes, stores, cutover, core, webhooks, auth, entrances, isReady, isOpen } =
     parts;
-  const own = [
-    ...nodeMetrics({ ...parts, requests }),
-    ...(webhooks?.metrics ?? []),
-    ...(auth?.metrics ?? []),
-  ];
+  const others = [parts.tokenAccess, webhooks, auth].flatMap((each) => each?.metrics ?? []);
+  const own = [...nodeMetrics({ ...parts, requests }), ...others];
   const metrics = await openServedMetrics(config, own, { cutover, workers });
   const { apps } = config;
   const status = [nodeStatus({ hub: core.hub, stores, isReady, apps: apps.length }), ...stores.status];

@@ -14,7 +14,7 @@ import type { MemoryUsage, ServedMetrics } from '../http/metrics.ts';
 import { type HttpOptions, registerHttp } from '../http/plugin.ts';
 import type { RequestCounts } from '../http/request-counts.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { forgettingCommands } from './auth.ts';
+import { forgettingCommands } from './access/gateway.ts';
 import { openHealthChecks } from './health/checks.ts';
 import type { WorkerGroup } from './worker-group.ts';
 

@@ -52,6 +52,17 @@ describe('equal questions at the same time', () => {
     expect(app.received).toHaveLength(3);
   });
 
+  test('14.6 are asked again when their decision was forgotten while it was under way', async () => {
+    const { app, server, ask } = await startGateway();
+    app.delayMs = 300;
+    const first = ask({ headers: bearer('ann') });
+    await eventually(() => app.received.length === 1, 'the app is asked');
+    await server.admin('/auth/forget', { method: 'POST', body: '{"all":true}' });
+    const second = ask({ headers: bearer('ann') });
+    expect((await Promise.all([first, second])).map(({ status }) => status)).toEqual([200, 200]);
+    expect(app.received).toHaveLength(2);
+  });
+
   test('14.5 of different users are never one', async () => {
     const { app, ask } = await startGateway();
     app.delayMs = 100;

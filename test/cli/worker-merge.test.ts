@@ -104,6 +104,7 @@ test('11.5 each metric has its rule for several workers', () => {
     tls_certificate_expiry_timestamp_seconds: 'min',
     node_info: 'max',
     ready: 'min',
+    token_keys_age_seconds: 'max',
     redis_ready: 'min',
     cutover_shared: 'min',
     bridge_connected: 'min',

@@ -87,6 +87,12 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('8.16', 'WAVEHALL_IDEMPOTENCY_KEYS', 100_000, 1),
   whole('8.16', 'WAVEHALL_MAX_IDEMPOTENCY_KEY_LENGTH', 255, 1, 1024),
   whole('8.16', 'WAVEHALL_IDEMPOTENCY_ANSWER_BYTES', 1_048_576, 1),
+  whole('15.2', 'WAVEHALL_JWT_CLOCK_TOLERANCE', 5, 0, 300),
+  whole('15.2', 'WAVEHALL_JWT_MAX_LIFETIME', 31_622_400),
+  whole('15.1', 'WAVEHALL_JWT_MAX_SIZE', 8192, 256, 65_536),
+  whole('15.3', 'WAVEHALL_JWT_JWKS_TIMEOUT_MS', 3000, 100, 60_000),
+  whole('15.3', 'WAVEHALL_JWT_JWKS_COOLDOWN', 30, 1, 3600),
+  whole('15.3', 'WAVEHALL_JWT_JWKS_MAX_AGE', 600, 1, 86_400),
   whole('2.10', 'REVERB_APP_PING_INTERVAL', 60, 1, 86_400),
   whole('2.3', 'REVERB_APP_ACTIVITY_TIMEOUT', 30, 1, 86_400),
   whole('3.10', 'WAVEHALL_CACHE_TTL', 1800),
@@ -159,6 +165,7 @@ const SWITCHES = [
   { rule: '1.1', name: 'WAVEHALL_DEBUG', usual: false },
   { rule: '2.5', name: 'WAVEHALL_APP_ENABLED', usual: true },
   { rule: '10.3', name: 'WAVEHALL_HTTP_FALLBACK', usual: true },
+  { rule: '15.2', name: 'WAVEHALL_JWT_REQUIRE_EXPIRY', usual: true },
   { rule: '5.2', name: 'WAVEHALL_CLIENT_EVENTS_ON_PUBLIC', usual: true },
   { rule: '3.9', name: 'WAVEHALL_SUBSCRIPTION_COUNTS', usual: false },
   { rule: '7.2', name: 'WAVEHALL_STRICT_AUTH_KEY', usual: false },
@@ -189,6 +196,16 @@ const TEXTS = [
   { rule: '2.1', name: 'WAVEHALL_TLS_KEY', usual: undefined, given: 'a.key', value: 'a.key' },
   { rule: '2.1', name: 'WAVEHALL_TLS_PASSPHRASE', usual: undefined, given: 'p w', value: 'p w' },
   { rule: '3.2', name: 'WAVEHALL_EXTRA_CHANNEL_CHARACTERS', usual: '', given: ':/', value: ':/' },
+  {
+    rule: '15.1',
+    name: 'WAVEHALL_JWT_ALGORITHMS',
+    usual: [],
+    given: 'RS256, ES256',
+    value: ['RS256', 'ES256'],
+  },
+  { rule: '15.2', name: 'WAVEHALL_JWT_ISSUER', usual: [], given: 'a, b', value: ['a', 'b'] },
+  { rule: '15.2', name: 'WAVEHALL_JWT_AUDIENCE', usual: [], given: 'a', value: ['a'] },
+  { rule: '15.6', name: 'WAVEHALL_JWT_EXPIRY', usual: 'resubscribe', given: 'close', value: 'close' },
   { rule: '13.4', name: 'WAVEHALL_RESUME_AFTER_CUT', usual: 'receipt', given: 'sent', value: 'sent' },
   { rule: '2.13', name: 'WAVEHALL_DRAIN_REFUSAL', usual: '4100', given: '503', value: '503' },
   { rule: '8.2', name: 'WAVEHALL_REPLAY_PROTECTION', usual: 'off', given: 'strict', value: 'strict' },
@@ -289,8 +306,11 @@ const TEXTS = [
   },
 ];
 
-/** Their tests: apps.test.ts, and test/cli/reverb-restart.test.ts. */
-const NOT_HERE = ['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE', 'WAVEHALL_RESTART_ON_REVERB'];
+/** Their tests: apps.test.ts, tokens.test.ts, and test/cli/reverb-restart.test.ts. */
+const NOT_HERE = [
+  ...['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE', 'WAVEHALL_RESTART_ON_REVERB', 'WAVEHALL_CHANNEL_RULES'],
+  ...['WAVEHALL_JWT_SECRET', 'WAVEHALL_JWT_PUBLIC_KEY', 'WAVEHALL_JWT_JWKS_URL'],
+];
 
 test('8.12 every setting has a case here', () => {
   const all = [SERVER_SETTINGS, APP_OPTIONS, APP_LIMITS, RATE_LIMITING].flatMap((group) =>

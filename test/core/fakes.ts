@@ -12,8 +12,9 @@ import { CoreGateway } from '../../src/core/client/gateway.ts';
 import { Departures } from '../../src/core/drain/departures.ts';
 import { Hub } from '../../src/core/channels/hub.ts';
 import { Liveness, type LivenessLimits } from '../../src/core/client/liveness.ts';
+import { TokenExpiry } from '../../src/core/client/token-expiry.ts';
 import { Outbound, type OutboundLimits } from '../../src/core/client/outbound.ts';
-import type { AppProvider } from '../../src/core/ports/apps.ts';
+import type { AppProvider, ClientTokens } from '../../src/core/ports/apps.ts';
 import type { Stores } from '../../src/core/ports/stores.ts';
 import type { Logger, LogTitle } from '../../src/core/ports/logger.ts';
 import type { Handshake, Session, Socket, FrameEncoder } from '../../src/core/ports/transport.ts';
@@ -216,6 +217,7 @@ export interface TestCoreOptions {
   readonly errorDataAsString?: boolean;
   readonly tabs?: Partial<TabSettings>;
   readonly isHistoryPartial?: boolean;
+  readonly tokens?: ClientTokens;
   /** SPEC 2.13: time in which members may come back. */
   readonly returnMs?: number;
 }
@@ -258,8 +260,12 @@ export function openCore(options: TestCoreOptions = {}) {
     isHistoryPartial: options.isHistoryPartial ?? false,
   });
   const departures = new Departures({ hub, logger, returnMs: options.returnMs ?? 3000 });
+  const { tokens } = options;
+  const expiry =
+    tokens?.closesExpired === true ? new TokenExpiry({ clock: clock.read, refusals }) : undefined;
   const gateway = new CoreGateway({
     ...stores,
+    tokenSignins: tokens && { tokens, expiry },
     departures,
     resume,
     outbound,
@@ -313,6 +319,7 @@ export function openCore(options: TestCoreOptions = {}) {
     gateway,
     tabs: resume.tabs,
     departures,
+    expiry,
     refused,
     refusalLog,
     open,

@@ -1,5 +1,6 @@
 /** Every metric that a node can have, by the part of docs/monitoring.md that lists it. */
 import type { Metric } from '../../src/core/ports/metric.ts';
+import { gatewayMetrics } from '../../src/auth/gateway/metrics.ts';
 import { idempotencyMetrics } from '../../src/core/requests/idempotency.ts';
 import { replayMetrics } from '../../src/core/requests/replay-guard.ts';
 import { Refusals } from '../../src/core/refusals/refusals.ts';
@@ -7,6 +8,8 @@ import { tabMetrics } from '../../src/core/resume/metrics.ts';
 import { trafficMetrics } from '../../src/core/traffic/metrics.ts';
 import { Traffic } from '../../src/core/traffic/traffic.ts';
 import { Histogram } from '../../src/core/util/histogram.ts';
+import { Tally } from '../../src/core/util/tally.ts';
+import { tokenMetrics } from '../../src/auth/tokens/metrics.ts';
 import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
 import { RequestCounts } from '../../src/http/request-counts.ts';
 import { serverMetrics, workerMetrics } from '../../src/server/metrics.ts';
@@ -40,6 +43,15 @@ export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
   'Apps: connections, channels, events': trafficMetrics(new Traffic()),
   'Clients that come back': tabMetrics({ open: 0, away: 0, dropped: 0 }),
   'HTTP requests': [...new RequestCounts('').metrics, ...idempotencyMetrics({ ...NO_KEYS, forgotten: 0 })],
+  'Tokens and channel rules': tokenMetrics({
+    results: new Tally(),
+    decisions: new Tally(),
+    keySet: undefined,
+  }),
+  'Auth gateway': gatewayMetrics(
+    { outcomes: new Tally() },
+    { outcomes: new Tally(), seconds: new Histogram(), running: 0, waiting: 0, isFailing: false },
+  ),
   'Refusals and limits': new Refusals({ warn: () => undefined }, Date.now).metrics,
   Redis: [
     ...redisMetrics(

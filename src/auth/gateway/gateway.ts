@@ -1,25 +1,28 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { App } from '../../core/app.ts';
 import type { AppProvider } from '../../core/ports/apps.ts';
-import { ifUnavailable } from '../../core/ports/failures.ts';
 import type { DecisionStore, FoundDecision } from '../../core/ports/stores.ts';
 import type { RefusalReason } from '../../core/refusals/reasons.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
-import { ignore } from '../../core/util/ignore.ts';
 import { Tally } from '../../core/util/tally.ts';
 import type { HeaderLine } from '../../net/headers.ts';
 import type { HttpAnswer } from '../../net/http-client.ts';
 import { AppUnavailable, type AppUpstream, type OutgoingRequest } from './app-upstream.ts';
+import type { TokenRights } from '../tokens/token-rights.ts';
 import { credentialsIn, type SessionOptions } from './credentials.ts';
-import { type Decision, decisionIn, signedBody, userOf } from './decision.ts';
-import { GATEWAY_HEADER, type GatewayClient, incomingHeaders, outgoingHeaders } from './outgoing.ts';
+import { type Decision, decisionIn, signedBody } from './decision.ts';
+import {
+  GATEWAY_HEADER,
+  type GatewayClient,
+  incomingHeaders,
+  outgoingHeaders,
+  outgoingRequest,
+  withoutCookies,
+} from './outgoing.ts';
 import { Preflights } from './preflights.ts';
 import { type AuthRequest, BAD_SOCKET_ID, type Question, questionIn } from './question.ts';
 import { questionKey } from './question-key.ts';
-import { opened, sealed } from './sealed-decision.ts';
-
-/** Bytes of a sealed decision that is remembered. */
-export const MAX_DECISION_BYTES = 8 * 1024;
+import { type Known, Remembered } from './remembered.ts';
 
 export interface GatewayOptions extends SessionOptions {
   readonly ttlMs: number;
@@ -32,7 +35,10 @@ export interface GatewayOptions extends SessionOptions {
 export interface GatewayDeps {
   readonly apps: AppProvider;
   readonly decisions: DecisionStore;
-  readonly upstream: AppUpstream;
+  /** `undefined`: tokens alone decide. */
+  readonly upstream: AppUpstream | undefined;
+  /** `undefined`: no token decides. */
+  readonly tokens: TokenRights | undefined;
   readonly refusals: Refusals;
   readonly options: GatewayOptions;
 }
@@ -52,14 +58,8 @@ export interface GatewayAnswer {
 }
 
 /** How a question was answered. */
-export type Outcome = 'hit' | 'stale' | 'joined' | 'asked' | 'passed_on' | 'refused' | 'unavailable';
-
-/** A question that may be answered by a decision of before. */
-interface Known {
-  readonly question: Question;
-  readonly key: string;
-  readonly owners: readonly string[];
-}
+export type Outcome =
+  'hit' | 'stale' | 'joined' | 'asked' | 'passed_on' | 'token' | 'refused' | 'unavailable';
 
 /** The app's answer, and the decision in it if it has one. */
 interface Asked {
@@ -73,6 +73,7 @@ const TEXT_TYPE = { 'content-type': 'text/plain; charset=utf-8' };
 const REFUSED = {
   auth_socket_id: [400, 'The socket_id is not valid.'],
   auth_loop: [508, 'Loop detected.'],
+  auth_token: [403, 'Forbidden.'],
 } as const;
 const JSON_TYPE = { 'content-type': 'application/json', 'cache-control': 'no-store, private' };
 
@@ -83,9 +84,12 @@ export class AuthGateway {
   /** Questions that the app is asked now, by key. */
   readonly #asking = new Map<string, Promise<Asked>>();
   readonly #preflights = new Preflights();
+  readonly #remembered: Remembered;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
+    const { ttlMs, staleMs } = deps.options;
+    this.#remembered = new Remembered({ ...deps, keepMs: ttlMs + staleMs });
   }
 
   /** Never rejects but for a defect. */
@@ -93,6 +97,10 @@ export class AuthGateway {
     if (arrived.headers[GATEWAY_HEADER] !== undefined) return this.#refuse(arrived, 'auth_loop');
     const question = questionIn(arrived.request);
     if (question === BAD_SOCKET_ID) return this.#refuse(arrived, 'auth_socket_id');
+    const decided = question && (await this.#byToken(question, arrived));
+    if (decided !== undefined) return decided;
+    if (this.#deps.upstream === undefined)
+      return this.#refuse(arrived, 'auth_token', { because: 'no token' });
     const headers = outgoingHeaders(arrived.rawHeaders, arrived.headers, arrived.client);
     const request = outgoingRequest(arrived.request, headers);
     const known = question && this.#known(arrived.request, question, headers);
@@ -103,6 +111,25 @@ export class AuthGateway {
       if (!(error instanceof AppUnavailable)) throw error;
       return this.#unavailable(error, arrived);
     }
+  }
+
+  /** SPEC 15.4. `undefined`: no token decides. */
+  async #byToken(question: Question, arrived: Arrived): Promise<GatewayAnswer | undefined> {
+    const { authorization } = arrived.headers;
+    const decision = await this.#deps.tokens?.decide({ authorization, channel: question.channel });
+    if (decision === undefined) return undefined;
+    if (!decision.isAllowed) {
+      if (decision.isTemporary)
+        return this.#unavailable(new AppUnavailable('away', decision.reason), arrived);
+      return this.#refuse(arrived, 'auth_token', { because: decision.reason });
+    }
+    const { app, channelData, userData } = decision;
+    const fields = {
+      ...(channelData !== undefined && { channel_data: channelData }),
+      ...(userData !== undefined && { user_data: userData }),
+    };
+    const [{ key }] = app.credentials;
+    return this.#signed({ app: app.id, key, fields, headers: {} }, app, question, 'token');
   }
 
   /** SPEC 14.3. `undefined`: nothing of the request is remembered. */
@@ -123,28 +150,23 @@ export class AuthGateway {
   }
 
   async #answerKnown(known: Known, request: OutgoingRequest, arrived: Arrived): Promise<GatewayAnswer> {
-    const { decisions, options, upstream } = this.#deps;
-    const found = await ifUnavailable(decisions.find(known.key, known.owners), () => undefined);
+    const found = await this.#remembered.find(known);
     const { text, ageMs } = found?.kept ?? NOT_KEPT;
-    const isFresh = ageMs < options.ttlMs;
-    if (isFresh || (upstream.isFailing && this.#mayBeStale(ageMs))) {
-      const answer = await this.#remembered(known, text, isFresh ? 'hit' : 'stale');
+    const isFresh = ageMs < this.#deps.options.ttlMs;
+    if (isFresh || (this.#deps.upstream?.isFailing === true && this.#mayBeStale(ageMs))) {
+      const answer = await this.#sign(known, text, isFresh ? 'hit' : 'stale');
       if (answer !== undefined) return answer;
     }
     try {
       return await this.#askOnce(known, found, request, arrived);
     } catch (error) {
+      // Asks the store again: what was forgotten meanwhile is not used.
       const mayHelp = error instanceof AppUnavailable && this.#mayBeStale(ageMs);
-      const answer = mayHelp ? await this.#stale(known) : undefined;
+      const stale = mayHelp ? await this.#remembered.find(known) : undefined;
+      const answer = await this.#sign(known, stale?.kept?.text, 'stale');
       if (answer !== undefined) return answer;
       throw error;
     }
-  }
-
-  /** Asks the store again: what was forgotten meanwhile is not used. */
-  async #stale(known: Known): Promise<GatewayAnswer | undefined> {
-    const found = await ifUnavailable(this.#deps.decisions.find(known.key, known.owners), () => undefined);
-    return this.#remembered(known, found?.kept?.text, 'stale');
   }
 
   #mayBeStale(ageMs: number): boolean {
@@ -152,14 +174,10 @@ export class AuthGateway {
     return staleMs > 0 && ageMs < ttlMs + staleMs;
   }
 
-  /** Answer by a decision of the store; `undefined`: it cannot be used. */
-  async #remembered(
-    { question, key }: Known,
-    text: string | undefined,
-    outcome: Outcome,
-  ): Promise<GatewayAnswer | undefined> {
-    const found = text === undefined ? undefined : await opened(text, key, this.#deps.apps);
-    return found && this.#signed(found.decision, found.app, question, outcome);
+  /** Answer by a decision that was found; `undefined`: it cannot be used. */
+  async #sign(known: Known, text: string | undefined, outcome: Outcome): Promise<GatewayAnswer | undefined> {
+    const found = await this.#remembered.open(known, text);
+    return found && this.#signed(found.decision, found.app, known.question, outcome);
   }
 
   #signed(decision: Decision, app: App, question: Question, outcome: Outcome): GatewayAnswer | undefined {
@@ -189,45 +207,47 @@ export class AuthGateway {
 
   async #join(
     { answer, decision }: Asked,
-    { question }: Known,
+    known: Known,
     request: OutgoingRequest,
     arrived: Arrived,
   ): Promise<GatewayAnswer> {
-    const app = decision && (await this.#deps.apps.byId(decision.app));
-    const signed = decision && app && this.#signed(decision, app, question, 'joined');
+    const signed = decision && (await this.#joined(decision, known));
     if (signed !== undefined) return signed;
     if (answer.status === 200) return this.#passOn(await this.#ask(request, arrived), arrived, 'asked');
     // The cookies are those of the client that asked.
     return this.#passOn({ ...answer, headers: withoutCookies(answer.headers) }, arrived, 'joined');
   }
 
+  /** Answer by the decision of a question that was under way; `undefined`: it was forgotten since it was asked. */
+  async #joined(decision: Decision, known: Known): Promise<GatewayAnswer | undefined> {
+    const found = await this.#remembered.find(known);
+    if (found !== undefined) return this.#sign(known, found.kept?.text, 'joined');
+    const app = await this.#deps.apps.byId(decision.app);
+    return app && this.#signed(decision, app, known.question, 'joined');
+  }
+
   async #askAndKeep(
-    { question, key, owners }: Known,
+    known: Known,
     found: FoundDecision | undefined,
     request: OutgoingRequest,
     arrived: Arrived,
   ): Promise<Asked> {
     const answer = await this.#ask(request, arrived);
     if (answer.status !== 200) return { answer, decision: undefined };
-    const { apps, decisions, options } = this.#deps;
-    const decision = await decisionIn(answer, question, apps);
-    if (typeof decision === 'string') {
-      if (decision !== 'form')
-        this.#count(arrived, decision === 'unknown_key' ? 'auth_unknown_key' : 'auth_signature');
-      return { answer, decision: undefined };
+    const decision = await decisionIn(answer, known.question, this.#deps.apps);
+    if (typeof decision !== 'string') {
+      if (found !== undefined) await this.#remembered.keep(known, decision, found.nowMs);
+      return { answer, decision };
     }
-    const app = await apps.byId(decision.app);
-    const text = app && sealed(decision, app, key);
-    if (found !== undefined && text !== undefined && text.length <= MAX_DECISION_BYTES) {
-      const keepMs = options.ttlMs + options.staleMs;
-      const tags = { owners, channel: question.channel, app: decision.app, user: userOf(decision) };
-      await ifUnavailable(decisions.keep({ key, text, askedAtMs: found.nowMs, keepMs, ...tags }), ignore);
-    }
-    return { answer, decision };
+    if (decision === 'unknown_key') this.#count(arrived, 'auth_unknown_key');
+    if (decision === 'signature') this.#count(arrived, 'auth_signature');
+    return { answer, decision: undefined };
   }
 
-  #ask(request: OutgoingRequest, { client }: Arrived): Promise<HttpAnswer> {
-    return this.#deps.upstream.ask(request, client.remoteAddress);
+  async #ask(request: OutgoingRequest, { client }: Arrived): Promise<HttpAnswer> {
+    const { upstream } = this.#deps;
+    if (upstream === undefined) throw new AppUnavailable('away');
+    return upstream.ask(request, client.remoteAddress);
   }
 
   /** SPEC 14.2: the app's answer is the client's; a redirect is a refusal. */
@@ -250,10 +270,14 @@ export class AuthGateway {
     return { status, headers: { ...TEXT_TYPE, 'retry-after': '2' }, body };
   }
 
-  #refuse(arrived: Arrived, reason: keyof typeof REFUSED): GatewayAnswer {
+  #refuse(
+    arrived: Arrived,
+    reason: keyof typeof REFUSED,
+    more?: Readonly<Record<string, string>>,
+  ): GatewayAnswer {
     const [status, body] = REFUSED[reason];
     this.outcomes.add('refused');
-    this.#count(arrived, reason);
+    this.#count(arrived, reason, more);
     return { status, headers: TEXT_TYPE, body };
   }
 
@@ -269,20 +293,3 @@ export class AuthGateway {
     });
   }
 }
-
-const withoutCookies = (headers: IncomingHttpHeaders): IncomingHttpHeaders =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'set-cookie'));
-
-const outgoingRequest = (
-  { method, path, rawQuery, body }: AuthRequest,
-  headers: readonly (readonly [string, string])[],
-): OutgoingRequest => ({
-  method,
-  target: rawQuery === '' ? path : `${path}?${rawQuery}`,
-  headers: {
-    ...Object.fromEntries(headers),
-    'Accept-Encoding': 'identity',
-    ...(body.length > 0 && { 'Content-Length': String(body.length) }),
-  },
-  body,
-});

@@ -5,14 +5,20 @@ import type { AuthGateway } from './gateway.ts';
 /** Metrics of the auth gateway; values are read at each scrape. */
 export const gatewayMetrics = (
   gateway: Pick<AuthGateway, 'outcomes'>,
-  upstream: Pick<AppUpstream, 'outcomes' | 'seconds' | 'running' | 'waiting' | 'isFailing'>,
+  upstream?: Pick<AppUpstream, 'outcomes' | 'seconds' | 'running' | 'waiting' | 'isFailing'>,
 ): Metric[] => [
   counter(
     'auth_requests_total',
-    'Requests at the auth gateway, by how they were answered: hit, stale and joined did not reach Laravel.',
+    'Requests at the auth gateway, by how they were answered: hit, stale, joined and token did not reach Laravel.',
     ['outcome'],
     () => [...gateway.outcomes.entries()].map(([outcome, count]) => [[outcome], count] as const),
   ),
+  ...(upstream === undefined ? [] : upstreamMetrics(upstream)),
+];
+
+const upstreamMetrics = (
+  upstream: Pick<AppUpstream, 'outcomes' | 'seconds' | 'running' | 'waiting' | 'isFailing'>,
+): Metric[] => [
   counter(
     'auth_upstream_answers_total',
     'Answers of Laravel to the auth gateway: allowed, refused, failed (a status of 500 or more), or why there was none.',

@@ -1,4 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { OutgoingRequest } from './app-upstream.ts';
+import type { AuthRequest } from './question.ts';
 import { endToEnd, headerKey, type HeaderLine, isOfProxies } from '../../net/headers.ts';
 
 /** Names a request that has passed a gateway: an app that sends it back is this server. */
@@ -78,3 +80,22 @@ const OF_CONNECTION = new Set([
 /** SPEC 14.2: the headers of the app's answer as the client receives them. */
 export const incomingHeaders = (headers: IncomingHttpHeaders): OutgoingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !OF_CONNECTION.has(name)));
+
+/** Headers of an answer for clients that did not ask themselves. */
+export const withoutCookies = (headers: IncomingHttpHeaders): IncomingHttpHeaders =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'set-cookie'));
+
+/** The request for the app (SPEC 14.2). */
+export const outgoingRequest = (
+  { method, path, rawQuery, body }: AuthRequest,
+  headers: readonly HeaderLine[],
+): OutgoingRequest => ({
+  method,
+  target: rawQuery === '' ? path : `${path}?${rawQuery}`,
+  headers: {
+    ...Object.fromEntries(headers),
+    'Accept-Encoding': 'identity',
+    ...(body.length > 0 && { 'Content-Length': String(body.length) }),
+  },
+  body,
+});

@@ -37,7 +37,7 @@ const addServerOptions = (command: Command): Command =>
     .option('--json', 'print JSON, as without a terminal');
 
 /** Reads the variables of the environment, and those of the file. Throws a `ConfigError` with each invalid line. */
-function variablesOf({ envFile }: ServerFlags): Variables {
+export function variablesOf({ envFile }: Pick<ServerFlags, 'envFile'>): Variables {
   const file = envFile === undefined ? {} : readEnvFile(envFile, process.env);
   return { ...file, ...process.env };
 }

@@ -13,10 +13,15 @@ export async function runCommand(act: () => Promise<void>): Promise<void> {
 }
 
 /** True when JSON is wanted: by the flag, or because no person reads. */
-export const wantsJson = ({ json }: ServerFlags): boolean => json === true || !process.stdout.isTTY;
+export const wantsJson = ({ json }: Pick<ServerFlags, 'json'>): boolean =>
+  json === true || !process.stdout.isTTY;
 
 /** Prints an answer as JSON, or as these lines on a terminal. */
-export function print(flags: ServerFlags, answer: object, lines: () => readonly string[]): void {
+export function print(
+  flags: Pick<ServerFlags, 'json'>,
+  answer: object,
+  lines: () => readonly string[],
+): void {
   const text = wantsJson(flags) ? JSON.stringify(answer, undefined, 2) : lines().join('\n');
   process.stdout.write(`${text}\n`);
 }

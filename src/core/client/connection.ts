@@ -3,6 +3,7 @@ import type { App } from '../app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
+import type { TokenRight } from './token-right.ts';
 import type { FrameEncoder, Socket } from '../ports/transport.ts';
 import { encoderWithPositions, payloadFor } from '../resume/positions.ts';
 import type { AppTraffic, CloseCause } from '../traffic/app-traffic.ts';
@@ -84,6 +85,8 @@ export class Connection {
   /** Bytes of their names. */
   subscriptionBytes = 0;
   user: SignedInUser | undefined;
+  /** Given by the token with which it signed in (SPEC 15.5). */
+  tokenRight: TokenRight | undefined;
   limiters: Limiters | undefined;
   /** Makes the bytes of events for it. */
   encoder: FrameEncoder;

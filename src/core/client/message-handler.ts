@@ -6,6 +6,7 @@ import { handleClientEvent } from '../handlers/client-event.ts';
 import { handlePing } from '../handlers/ping.ts';
 import { handleSignin } from '../handlers/signin.ts';
 import { handleSubscribe } from '../handlers/subscribe.ts';
+import { isToken, signinByToken, type TokenSignins } from '../handlers/token-signin.ts';
 import { handleUnsubscribe } from '../handlers/unsubscribe.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Broker, CachedEvents } from '../ports/events.ts';
@@ -31,6 +32,8 @@ export interface MessageHandlerDeps {
   readonly refusals: Refusals;
   readonly nodeEvents: NodeEvents;
   readonly resume: Resume;
+  /** `undefined`: no token signs in. */
+  readonly tokenSignins?: TokenSignins | undefined;
 }
 
 /** Decodes one message of an admitted client, applies its limits, runs its handler and sends the refusal of what fails. */
@@ -115,13 +118,19 @@ export class MessageHandler {
       case 'client-event':
         return handleClientEvent(this.#core, from, message);
       case 'signin':
-        return handleSignin(this.#core, from, message);
+        return this.#signin(from, message);
       case 'ping':
         return handlePing(this.#core, from);
       case 'pong':
       case 'ignored':
         return undefined;
     }
+  }
+
+  #signin(from: Connection, message: Extract<ClientMessage, { kind: 'signin' }>): Promise<void> {
+    const { tokenSignins } = this.#core;
+    if (tokenSignins === undefined || !isToken(message.auth)) return handleSignin(this.#core, from, message);
+    return signinByToken(this.#core, tokenSignins, from, message.auth);
   }
 
   #refuse(from: Connection, error: unknown): void {

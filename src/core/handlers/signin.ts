@@ -1,6 +1,5 @@
 import {
   type ClientMessage,
-  encode,
   errors,
   parseUserData,
   ProtocolError,
@@ -20,11 +19,7 @@ export async function handleSignin(
 ): Promise<void> {
   const user = verifiedUser(from, message);
   if (from.user !== undefined && from.user.id !== user.id) throw new ProtocolError(errors.signinFailed);
-  from.authorized = true;
-  const added = await users.signedIn(from, user);
-  from.send(encode.signinSuccess(message.userData));
-  if (user.watchlistOverflow) from.refuse(new ProtocolError(errors.watchlistLimit));
-  await users.sendOnlineUsers(from, added);
+  await users.completeSignin(from, user, message.userData);
 }
 
 function verifiedUser(from: Connection, { auth, userData }: Signin): SignedInUser {

@@ -30,6 +30,7 @@ import type { Membership } from '../ports/membership.ts';
 import { Unavailable, ifUnavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { NodeEvents } from '../webhooks/node-events.ts';
+import { memberByToken } from './token-subscribe.ts';
 
 type Subscribe = Extract<ClientMessage, { kind: 'subscribe' }>;
 
@@ -72,7 +73,7 @@ async function enterOrReplyAgain(core: SubscribeDeps, from: Connection, message:
   await reply(core, from, kind, message.channel);
 }
 
-/** Checks the right to the channel and returns the member, if it has members. Throws the refusal (SPEC 3.2, 3.5, 4.1, 6.4). */
+/** Checks the right to the channel and returns the member, if it has members. Throws the refusal (SPEC 3.2, 3.5, 4.1, 6.4, 15.5). */
 function authorize(from: Connection, kind: ChannelKind, message: Subscribe): Member | undefined {
   const { channel } = message;
   const { limits, extraChannelCharacters } = from.app;
@@ -80,6 +81,8 @@ function authorize(from: Connection, kind: ChannelKind, message: Subscribe): Mem
     throw invalidChannel(channel);
   if (isReservedChannel(channel)) return authorizeReserved(from, channel);
   if (!kind.signed) return undefined;
+  if (from.tokenRight !== undefined && !message.auth)
+    return memberByToken(from, from.tokenRight, kind, channel);
   const request = {
     socketId: from.socketId,
     channel,

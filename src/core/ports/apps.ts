@@ -1,7 +1,23 @@
 import type { App } from '../app.ts';
+import type { TokenRight } from '../client/token-right.ts';
 
 /** Finds applications. `undefined`: there is none. Rejects when the provider cannot be reached. */
 export interface AppProvider {
   byKey(key: string): Promise<App | undefined>;
   byId(id: string): Promise<App | undefined>;
+}
+
+/** A token that gives no right. `cause`: a word for the log, which has nothing of the token. */
+export interface RefusedToken {
+  readonly cause: string;
+  /** The same token may be valid in a moment: its key is not known yet. */
+  readonly isTemporary: boolean;
+}
+
+/** Verifies tokens of clients (SPEC 15). */
+export interface ClientTokens {
+  /** SPEC 15.6: a connection is closed when its right ends. */
+  readonly closesExpired: boolean;
+  /** Rejects only for a defect. */
+  accept(app: App, token: string): Promise<TokenRight | RefusedToken>;
 }

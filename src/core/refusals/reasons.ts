@@ -27,6 +27,11 @@ export const REASONS = {
   channel_behind:
     'Clients were slowed down: subscribers of the channel that they send to do not read fast enough',
   signin: 'Sign-ins were refused: the signature or the user is not valid',
+  token: 'Tokens were refused, for the cause that is named; `wavehall rules test --token` explains it',
+  token_keys: 'Sign-ins by token were put off: the keys of WAVEHALL_JWT_JWKS_URL could not be fetched yet',
+  token_expired: 'Clients were closed so that they sign in anew: their token has expired',
+  channel_rule:
+    'Channels were refused to the owner of a token: it has expired, or WAVEHALL_CHANNEL_RULES do not allow them; `wavehall rules test` shows why',
   unauthorized: 'Clients were closed: they neither signed in nor entered a signed channel in time',
   malformed_message: 'Messages were refused: they are not valid',
   message_size: 'Clients were closed: a message is larger than REVERB_APP_MAX_MESSAGE_SIZE',
@@ -53,7 +58,7 @@ export const REASONS = {
     'Laravel answered the auth gateway with a redirect, which counts as a refusal: the user is not signed in, or WAVEHALL_AUTH_UPSTREAM redirects to https',
   auth_unavailable:
     'Questions at the auth gateway were not answered: Laravel does not answer, or not fast enough (WAVEHALL_AUTH_CONCURRENCY, WAVEHALL_AUTH_TIMEOUT)',
-  auth_size: 'Requests at the auth gateway were refused: larger than WAVEHALL_AUTH_MAX_REQUEST_SIZE',
+  auth_token: 'Questions at the auth gateway were refused: the token is not valid, or no rule allows it',
   auth_loop: 'Requests at the auth gateway came back: WAVEHALL_AUTH_UPSTREAM is this server itself',
   http_signature:
     'Requests were refused with 401: the signature is wrong; is the app secret the same in Laravel?',

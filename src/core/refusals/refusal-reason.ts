@@ -1,4 +1,10 @@
-import { type ErrorEntry, errors, type ProtocolError, type SubscriptionFailure } from '#protocol';
+import {
+  type ErrorEntry,
+  errors,
+  type ProtocolError,
+  refusedByRules,
+  type SubscriptionFailure,
+} from '#protocol';
 import type { RefusalReason } from './reasons.ts';
 
 const BY_SUBSCRIPTION: Readonly<Record<SubscriptionFailure['type'], RefusalReason>> = {
@@ -13,6 +19,7 @@ const BY_ENTRY = new Map<ErrorEntry, RefusalReason>([
   [errors.watchlistLimit, 'signin'],
   [errors.messageTooLarge, 'message_size'],
   [errors.unauthorized, 'channel_signature'],
+  [refusedByRules, 'channel_rule'],
   [errors.notAMember, 'client_event'],
   [errors.clientEventsDisabled, 'client_event'],
   [errors.clientEventNotAllowed, 'client_event'],

@@ -15,6 +15,7 @@ export type CloseCause =
   | 'slow_reader'
   | 'terminated'
   | 'unauthorized'
+  | 'token_expired'
   | 'message_size'
   | 'rate_limit'
   | 'protocol_error'

@@ -8,6 +8,8 @@ const BY_MESSAGE: ReadonlyMap<string, CloseCause> = new Map([
   [errors.terminatedByApp.message, 'terminated'],
   [errors.notAuthorizedInTime.message, 'unauthorized'],
   [errors.signinFailed.message, 'unauthorized'],
+  [errors.tokenExpired.message, 'token_expired'],
+  [errors.signinUnavailable.message, 'server_error'],
   [errors.messageTooLarge.message, 'message_size'],
   [errors.rateLimit.message, 'rate_limit'],
   [errors.internal.message, 'server_error'],

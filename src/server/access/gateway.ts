@@ -1,28 +1,33 @@
 import type { FastifyInstance } from 'fastify';
-import type { Auth } from '../auth/index.ts';
-import type { ForgetControl } from '../admin/routes/auth.ts';
-import type { Config } from '../config/index.ts';
-import type { AppProvider } from '../core/ports/apps.ts';
-import type { NodeCommands, Stores } from '../core/ports/stores.ts';
-import type { Refusals } from '../core/refusals/refusals.ts';
-import { unmappedAddress } from '../core/util/ip-address.ts';
-import { PeerReader } from '../transports/peer.ts';
+import type { Auth } from '../../auth/index.ts';
+import type { ForgetControl } from '../../admin/routes/auth.ts';
+import type { Config } from '../../config/index.ts';
+import type { AppProvider } from '../../core/ports/apps.ts';
+import type { NodeCommands, Stores } from '../../core/ports/stores.ts';
+import type { Refusals } from '../../core/refusals/refusals.ts';
+import { unmappedAddress } from '../../core/util/ip-address.ts';
+import type { TokenAccess } from './tokens.ts';
+import { PeerReader } from '../../transports/peer.ts';
 
 interface AuthParts {
   readonly config: Config;
   readonly stores: Pick<Stores, 'decisions'>;
+  readonly tokenAccess: TokenAccess;
   readonly core: { readonly apps: AppProvider; readonly refusals: Refusals };
 }
 
-/** Serves the auth gateway at the port of the clients, if Laravel's address is set; otherwise its code is not loaded. */
+/** Serves the auth gateway at the port of the clients, if Laravel's address or keys of tokens are set; otherwise its code is not loaded. */
 export async function openAuthGateway(
   http: FastifyInstance,
-  { config, stores, core }: AuthParts,
+  { config, stores, core, tokenAccess }: AuthParts,
 ): Promise<Auth | undefined> {
   if (config.auth === undefined) return undefined;
-  const { openAuth, registerGateway } = await import('../auth/index.ts');
+  const { openAuth, registerGateway } = await import('../../auth/index.ts');
   const { gateway: options, upstream, paths, maxRequestBytes } = config.auth;
-  const auth = openAuth(options, upstream, { ...core, decisions: stores.decisions });
+  const auth = openAuth(options, upstream, {
+    ...{ ...core, decisions: stores.decisions },
+    tokens: tokenAccess.tokens,
+  });
   http.addHook('onClose', (_, done) => {
     auth.stop();
     done();

@@ -164,7 +164,8 @@ const IGNORED_COOKIES = [
 
 export interface AuthGatewayOptions {
   readonly gateway: GatewayOptions;
-  readonly upstream: AppUpstreamOptions;
+  /** `undefined`: tokens alone decide. */
+  readonly upstream: AppUpstreamOptions | undefined;
   readonly paths: GatewayPaths;
   readonly maxRequestBytes: number;
 }
@@ -176,21 +177,20 @@ export const decisionLimits = ({ authCacheOwners, authCachePerOwner }: Given): D
   perOwner: authCachePerOwner,
 });
 
-/** The auth gateway; `undefined`: there is none. Problems are added to `problems`. */
+/** The auth gateway; `undefined`: neither Laravel's address nor keys of tokens are set. Problems are added to `problems`. */
 export function gatewayOptions(
   given: Given,
+  hasTokens: boolean,
   variables: Variables,
   problems: string[],
 ): AuthGatewayOptions | undefined {
   const { authUpstream: url } = given;
-  if (url === undefined) return undefined;
+  if (url === undefined && !hasTokens) return undefined;
   const both = given.authPaths.find((path) => given.authUserPaths.includes(path));
   if (both !== undefined)
     problems.push(
       `${GATEWAY_SETTINGS.authPaths.name} and ${GATEWAY_SETTINGS.authUserPaths.name}: expected ${both} in one of them only`,
     );
-  const { authTlsCa, authTlsVerify: tlsVerify } = given;
-  const tlsCa = authTlsCa && readCertificates(GATEWAY_SETTINGS.authTlsCa.name, authTlsCa, problems);
   return {
     gateway: {
       ttlMs: given.authTtlSeconds * 1000,
@@ -200,17 +200,23 @@ export function gatewayOptions(
       sessionCookies: sessionCookies(given, variables),
       laravelCookies: laravelCookies(variables, problems),
     },
-    upstream: {
-      app: { url, tlsCa, tlsVerify },
-      atOnce: given.authConcurrency,
-      waiting: given.authMaxWaiting,
-      waitingPerAddress: given.authMaxWaitingPerAddress,
-      timeoutMs: given.authTimeoutSeconds * 1000,
-      waitMs: given.authWaitSeconds * 1000,
-      maxAnswerBytes: given.authMaxAnswerBytes,
-    },
+    upstream: url && upstreamOptions(url, given, problems),
     paths: { channel: given.authPaths, user: given.authUserPaths },
     maxRequestBytes: given.authMaxRequestBytes,
+  };
+}
+
+function upstreamOptions(url: URL, given: Given, problems: string[]): AppUpstreamOptions {
+  const { authTlsCa, authTlsVerify: tlsVerify } = given;
+  const tlsCa = authTlsCa && readCertificates(GATEWAY_SETTINGS.authTlsCa.name, authTlsCa, problems);
+  return {
+    app: { url, tlsCa, tlsVerify },
+    atOnce: given.authConcurrency,
+    waiting: given.authMaxWaiting,
+    waitingPerAddress: given.authMaxWaitingPerAddress,
+    timeoutMs: given.authTimeoutSeconds * 1000,
+    waitMs: given.authWaitSeconds * 1000,
+    maxAnswerBytes: given.authMaxAnswerBytes,
   };
 }
 

@@ -43,15 +43,15 @@ export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
   'Apps: connections, channels, events': trafficMetrics(new Traffic()),
   'Clients that come back': tabMetrics({ open: 0, away: 0, dropped: 0 }),
   'HTTP requests': [...new RequestCounts('').metrics, ...idempotencyMetrics({ ...NO_KEYS, forgotten: 0 })],
+  'Auth gateway': gatewayMetrics(
+    { outcomes: new Tally() },
+    { outcomes: new Tally(), seconds: new Histogram(), running: 0, waiting: 0, isFailing: false },
+  ),
   'Tokens and channel rules': tokenMetrics({
     results: new Tally(),
     decisions: new Tally(),
     keySet: undefined,
   }),
-  'Auth gateway': gatewayMetrics(
-    { outcomes: new Tally() },
-    { outcomes: new Tally(), seconds: new Histogram(), running: 0, waiting: 0, isFailing: false },
-  ),
   'Refusals and limits': new Refusals({ warn: () => undefined }, Date.now).metrics,
   Redis: [
     ...redisMetrics(

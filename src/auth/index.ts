@@ -1,11 +1,12 @@
 import type { AppProvider } from '../core/ports/apps.ts';
 import type { Metric } from '../core/ports/metric.ts';
-import type { DecisionStore, Forgotten } from '../core/ports/stores.ts';
+import type { DecisionStore, Forgotten } from '../core/ports/decisions.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
-import { AppUpstream, type AppUpstreamOptions } from './gateway/app-upstream.ts';
+import { AppUpstream } from './gateway/app-upstream.ts';
 import { ownerDigest } from './gateway/credentials.ts';
 import type { TokenRights } from './tokens/token-rights.ts';
-import { AuthGateway, type GatewayOptions } from './gateway/gateway.ts';
+import { AuthGateway } from './gateway/gateway.ts';
+import type { AppUpstreamOptions, GatewayOptions } from './gateway/options.ts';
 import { gatewayMetrics } from './gateway/metrics.ts';
 
 /** Decisions to forget, by the names that operators know. */

@@ -1,4 +1,4 @@
-import type { DecisionTags, Forgotten } from './ports/stores.ts';
+import type { DecisionTags, Forgotten } from './ports/decisions.ts';
 
 export interface DecisionLimits {
   /** Sessions and tokens whose decisions are kept, on all nodes; beyond, those that end first are dropped. */

@@ -192,6 +192,7 @@ const SWITCHES = [
   { rule: '11.2', name: 'WAVEHALL_CUTOVER_PROXY_HTTP', usual: true },
   { rule: '11.17', name: 'WAVEHALL_CUTOVER_TLS_VERIFY', usual: true },
   { rule: '9.6', name: 'REVERB_WEBHOOK_BATCHING_ENABLED', usual: false },
+  { rule: '14.2', name: 'WAVEHALL_AUTH_TLS_VERIFY', usual: true },
 ];
 
 const TEXTS = [
@@ -207,6 +208,24 @@ const TEXTS = [
   { rule: '2.1', name: 'WAVEHALL_TLS_KEY', usual: undefined, given: 'a.key', value: 'a.key' },
   { rule: '2.1', name: 'WAVEHALL_TLS_PASSPHRASE', usual: undefined, given: 'p w', value: 'p w' },
   { rule: '3.2', name: 'WAVEHALL_EXTRA_CHANNEL_CHARACTERS', usual: '', given: ':/', value: ':/' },
+  {
+    rule: '14.1',
+    name: 'WAVEHALL_AUTH_PATHS',
+    usual: ['/broadcasting/auth'],
+    given: '/a, /api/b-c',
+    value: ['/a', '/api/b-c'],
+  },
+  {
+    rule: '14.1',
+    name: 'WAVEHALL_AUTH_USER_PATHS',
+    usual: ['/broadcasting/user-auth'],
+    given: '/u',
+    value: ['/u'],
+  },
+  { rule: '14.3', name: 'WAVEHALL_AUTH_SESSION_COOKIE', usual: undefined, given: 'a', value: 'a' },
+  { rule: '14.3', name: 'WAVEHALL_AUTH_IGNORE_COOKIES', usual: [], given: 'a, b_*', value: ['a', 'b_*'] },
+  { rule: '14.3', name: 'WAVEHALL_AUTH_IGNORE_HEADERS', usual: [], given: 'x-a, x-b', value: ['x-a', 'x-b'] },
+  { rule: '14.2', name: 'WAVEHALL_AUTH_TLS_CA', usual: undefined, given: 'a.pem', value: 'a.pem' },
   {
     rule: '15.1',
     name: 'WAVEHALL_JWT_ALGORITHMS',

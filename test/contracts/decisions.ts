@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { userTag } from '../../src/core/decisions.ts';
-import type { Forgotten, NewDecision } from '../../src/core/ports/stores.ts';
+import type { Forgotten, NewDecision } from '../../src/core/ports/decisions.ts';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
 
 /** The contract of `DecisionStore`, for every implementation; it keeps 3 decisions of an owner. */

@@ -4,22 +4,15 @@ import { Tally } from '../../core/util/tally.ts';
 import { sleep } from '../../core/util/time.ts';
 import { prefixOf } from '../../net/address.ts';
 import { type HttpAnswer, HttpFailure, keptConnections, sendRequest } from '../../net/http-client.ts';
-import { type TlsPeer, tlsTrust } from '../../net/tls-trust.ts';
+import { tlsTrust } from '../../net/tls-trust.ts';
 import { AppBreaker } from './app-breaker.ts';
-import { NoTurnError, type TurnLimits, Turns } from './turns.ts';
+import type { AppUpstreamOptions } from './options.ts';
+import { NoTurnError, Turns } from './turns.ts';
 
 /** Time before a request that failed asks for its next turn. */
 const RETRY_MS = 100;
 /** Statuses of servers in front of an app that is away. */
 const AWAY = new Set([502, 503, 504]);
-
-export interface AppUpstreamOptions extends TurnLimits {
-  readonly app: TlsPeer;
-  readonly timeoutMs: number;
-  /** Time for which a request waits for its turn, repeated attempts included. */
-  readonly waitMs: number;
-  readonly maxAnswerBytes: number;
-}
 
 /** A request for the app. */
 export interface OutgoingRequest {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { HeaderLine } from '../../net/headers.ts';
-import type { LaravelCookies } from './laravel-cookie.ts';
+import type { SessionOptions } from './options.ts';
 
 /** Whose decisions an answer is one of: digests, from which nothing can be read. */
 export interface Credentials {
@@ -8,15 +8,6 @@ export interface Credentials {
   readonly session: string | undefined;
   /** The cookies beside the session's that may have an effect on a decision, as one text. */
   readonly cookies: string;
-}
-
-export interface SessionOptions {
-  /** Names that the session's cookie may have: the first that a request has counts. */
-  readonly sessionCookies: readonly string[];
-  /** `undefined`: the raw value of the cookie stands for the session. */
-  readonly laravelCookies: LaravelCookies | undefined;
-  /** Names of cookies that have no effect on a decision, `*` at the end for any rest. */
-  readonly ignoredCookies: readonly string[];
 }
 
 /** Digest under which a session or a token is known to the decisions, and by which it is forgotten. */

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { App } from '../../core/app.ts';
 import type { AppProvider } from '../../core/ports/apps.ts';
-import type { DecisionStore, FoundDecision } from '../../core/ports/stores.ts';
+import type { DecisionStore, FoundDecision } from '../../core/ports/decisions.ts';
 import type { RefusalReason } from '../../core/refusals/reasons.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
 import { Tally } from '../../core/util/tally.ts';
@@ -9,7 +9,7 @@ import type { HeaderLine } from '../../net/headers.ts';
 import type { HttpAnswer } from '../../net/http-client.ts';
 import { AppUnavailable, type AppUpstream, type OutgoingRequest } from './app-upstream.ts';
 import type { TokenRights } from '../tokens/token-rights.ts';
-import { credentialsIn, type SessionOptions } from './credentials.ts';
+import { credentialsIn } from './credentials.ts';
 import { type Decision, decisionIn, signedBody } from './decision.ts';
 import {
   GATEWAY_HEADER,
@@ -19,18 +19,11 @@ import {
   outgoingRequest,
   withoutCookies,
 } from './outgoing.ts';
+import type { GatewayOptions } from './options.ts';
 import { Preflights } from './preflights.ts';
 import { type AuthRequest, BAD_SOCKET_ID, type Question, questionIn } from './question.ts';
 import { questionKey } from './question-key.ts';
 import { type Known, Remembered } from './remembered.ts';
-
-export interface GatewayOptions extends SessionOptions {
-  readonly ttlMs: number;
-  /** Time after `ttlMs` for which a decision serves while the app is away; 0: none does. */
-  readonly staleMs: number;
-  /** Names of headers that have no effect on a decision, beside the known ones. */
-  readonly ignoredHeaders: readonly string[];
-}
 
 export interface GatewayDeps {
   readonly apps: AppProvider;

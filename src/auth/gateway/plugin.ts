@@ -2,14 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { splitTarget } from '../../core/util/http-text.ts';
 import type { AuthGateway } from './gateway.ts';
+import type { GatewayPaths } from './options.ts';
 import type { GatewayClient } from './outgoing.ts';
 import type { AuthRequest } from './question.ts';
-
-export interface GatewayPaths {
-  /** Paths for channels, and for users. */
-  readonly channel: readonly string[];
-  readonly user: readonly string[];
-}
 
 interface PluginOptions {
   readonly gateway: Pick<AuthGateway, 'answer'>;

@@ -1,7 +1,7 @@
 import type { App } from '../../core/app.ts';
 import type { AppProvider } from '../../core/ports/apps.ts';
 import { ifUnavailable } from '../../core/ports/failures.ts';
-import type { DecisionStore, FoundDecision } from '../../core/ports/stores.ts';
+import type { DecisionStore, FoundDecision } from '../../core/ports/decisions.ts';
 import { ignore } from '../../core/util/ignore.ts';
 import { type Decision, userOf } from './decision.ts';
 import type { Question } from './question.ts';

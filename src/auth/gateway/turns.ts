@@ -1,3 +1,5 @@
+import type { TurnLimits } from './options.ts';
+
 /** Reason why a task did not get its turn. */
 export type NoTurn = 'waited_too_long' | 'too_many_waiting';
 
@@ -9,14 +11,6 @@ export class NoTurnError extends Error {
     super(reason);
     this.reason = reason;
   }
-}
-
-export interface TurnLimits {
-  /** Tasks that run at once. */
-  readonly atOnce: number;
-  /** Tasks that wait, in all and of one address; 0: no limit of an address. */
-  readonly waiting: number;
-  readonly waitingPerAddress: number;
 }
 
 interface Waiter {

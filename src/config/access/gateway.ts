@@ -1,7 +1,5 @@
-import type { AppUpstreamOptions } from '../../auth/gateway/app-upstream.ts';
-import type { GatewayOptions } from '../../auth/gateway/gateway.ts';
+import type { AppUpstreamOptions, GatewayOptions, GatewayPaths } from '../../auth/gateway/options.ts';
 import { LaravelCookies, laravelKey } from '../../auth/gateway/laravel-cookie.ts';
-import type { GatewayPaths } from '../../auth/gateway/plugin.ts';
 import { DEFAULT_DECISION_LIMITS, type DecisionLimits, MAX_KEEP_MS } from '../../core/decisions.ts';
 import {
   boolean,

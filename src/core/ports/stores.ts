@@ -1,4 +1,5 @@
 import type { ClusterLoad } from './nodes/cluster-load.ts';
+import type { DecisionStore } from './decisions.ts';
 import type { Broker, CachedEvents, History } from './events.ts';
 import type { IdempotencyKeys } from './nodes/idempotency.ts';
 import type { Handover } from './nodes/handover.ts';
@@ -46,45 +47,6 @@ export interface ReplayGuard {
    * `Unavailable` when it cannot be known.
    */
   take(app: string, signature: string, ttlMs: number): Promise<boolean>;
-}
-
-/** Whom a decision of the auth gateway belongs to, and by what it is forgotten (SPEC 14.6). */
-export interface DecisionTags {
-  /** Digests of the credentials that asked; at least one. The first is the one whose decisions are kept together. */
-  readonly owners: readonly string[];
-  readonly channel: string;
-  readonly app: string;
-  /** `undefined`: the app did not name the user. One that it named for the same first owner counts as well. */
-  readonly user: string | undefined;
-}
-
-export interface NewDecision extends DecisionTags {
-  readonly key: string;
-  readonly text: string;
-  /** Time of the store at which the app was asked, as `find` gave it. */
-  readonly askedAtMs: number;
-  readonly keepMs: number;
-}
-
-export interface FoundDecision {
-  /** The time of the store. */
-  readonly nowMs: number;
-  /** `undefined`: none is kept, or it was forgotten. */
-  readonly kept: { readonly text: string; readonly ageMs: number } | undefined;
-}
-
-export type Forgotten =
-  | { readonly what: 'all' }
-  | { readonly what: 'owner'; readonly digest: string }
-  | { readonly what: 'channel'; readonly channel: string }
-  | { readonly what: 'user'; readonly app: string; readonly user: string };
-
-/** Decisions that the auth gateway remembers for a short time, on all nodes (SPEC 14.4). Rejects with `Unavailable`. */
-export interface DecisionStore {
-  find(key: string, owners: DecisionTags['owners']): Promise<FoundDecision>;
-  keep(decision: NewDecision): Promise<void>;
-  /** Resolves when no node finds such a decision any more, nor one that the app was asked for before. */
-  forget(what: Forgotten): Promise<void>;
 }
 
 /** All stores of one kind, memory or Redis. They are opened and closed together. */

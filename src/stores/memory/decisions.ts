@@ -9,7 +9,7 @@ import {
   UNKNOWN_USER,
   userTag,
 } from '../../core/decisions.ts';
-import type { DecisionStore, Forgotten, FoundDecision, NewDecision } from '../../core/ports/stores.ts';
+import type { DecisionStore, Forgotten, FoundDecision, NewDecision } from '../../core/ports/decisions.ts';
 
 interface KeptDecision {
   readonly text: string;

@@ -7,7 +7,7 @@ import {
   tagsOf,
   userTag,
 } from '../../../core/decisions.ts';
-import type { DecisionStore, Forgotten, FoundDecision, NewDecision } from '../../../core/ports/stores.ts';
+import type { DecisionStore, Forgotten, FoundDecision, NewDecision } from '../../../core/ports/decisions.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { runScript } from '../link/scripts.ts';

@@ -45,8 +45,8 @@ export class Authentication {
   #withinRate({ id, limits: { requestsPerSecond: rate } }: App): boolean {
     if (rate === 0) return true;
     const now = this.#options.clock();
-    const bucket = this.#buckets.get(id) ?? new TokenBucket(rate, rate, now);
-    this.#buckets.set(id, bucket);
+    let bucket = this.#buckets.get(id);
+    if (bucket?.perSecond !== rate) this.#buckets.set(id, (bucket = new TokenBucket(rate, rate, now)));
     return bucket.take(now);
   }
 }

@@ -4,8 +4,8 @@ import type { RestartControl } from '../admin/routes/restart.ts';
 import type { WebhookControl } from '../admin/routes/webhooks.ts';
 import { Conflict } from '../admin/requests.ts';
 import type { Config } from '../config/index.ts';
-import type { App } from '../core/app.ts';
 import type { LiveFeed } from '../core/live/feed.ts';
+import type { Apps } from '../core/ports/apps.ts';
 import type { Metric } from '../core/ports/metric.ts';
 import type { StatusSection } from '../core/ports/status.ts';
 import { cutoverMetrics } from '../cutover/status/metrics.ts';
@@ -26,7 +26,7 @@ export interface AdminDeps {
   readonly metrics: Metrics | undefined;
   /** Parts of `GET /admin/status`. */
   readonly status: readonly StatusSection[];
-  readonly apps: readonly App[];
+  readonly apps: Pick<Apps, 'all'>;
   readonly live: LiveFeed;
   /** False when this process stops. */
   readonly isOpen: () => boolean;
@@ -50,7 +50,7 @@ export async function openAdmin(
     token,
     metrics,
     status: statusReader(status, workers),
-    apps: () => shownApps(apps),
+    apps: () => shownApps(apps.all),
     live: new LiveSource(live, workers, isOpen),
     webhooks,
     restart: processes && restartOf(processes),

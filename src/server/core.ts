@@ -1,14 +1,15 @@
-import { StaticApps } from '../apps/static.ts';
 import { drainTimes } from '../config/clients/drain.ts';
 import type { Config } from '../config/index.ts';
 import { FanOut } from '../core/channels/fan-out.ts';
 import { Hub } from '../core/channels/hub.ts';
 import { SubscriptionCounter } from '../core/channels/subscription-counter.ts';
+import { applyAppChanges } from '../core/client/app-changes.ts';
 import { CoreGateway } from '../core/client/gateway.ts';
 import { Departures } from '../core/drain/departures.ts';
 import { Liveness, type LivenessLimits } from '../core/client/liveness.ts';
 import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
+import type { Apps } from '../core/ports/apps.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import { Resume } from '../core/resume/resume.ts';
@@ -24,12 +25,12 @@ const TICK_MS = 1000;
 export type ServerCore = ReturnType<typeof assembleCore>;
 
 /** Connects the parts of the core over these stores, and to the one timer that all of them share. */
-export function assembleCore(config: Config, stores: Stores, logger: Logger) {
+export function assembleCore(config: Config, apps: Apps, stores: Stores, logger: Logger) {
   const clock = Date.now;
   const traffic = new Traffic();
   const refusals = new Refusals(logger, clock, traffic.live);
   const heap = new HeapGuard(config.maxHeapPercent, logger);
-  const shared = { stores, logger, clock, refusals, traffic };
+  const shared = { apps, stores, logger, clock, refusals, traffic };
   const channels = assembleChannels(config, shared);
   const departures = new Departures({
     hub: channels.hub,
@@ -37,7 +38,8 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger) {
     returnMs: drainTimes(config).returnMs,
   });
   const { liveness, tabs, ...clients } = assembleClients(config, { ...shared, ...channels, departures });
-  const { apps, hub, users, subscriptionCounter } = channels;
+  const { hub, users, subscriptionCounter } = channels;
+  apps.onChange((changes) => applyAppChanges(hub, changes));
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
     heap.tick();
@@ -49,9 +51,9 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger) {
   };
   return {
     ...clients,
+    apps,
     tabs,
     departures,
-    apps,
     hub,
     users,
     heap,
@@ -63,6 +65,7 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger) {
 }
 
 interface SharedParts {
+  readonly apps: Apps;
   readonly stores: Stores;
   readonly logger: Logger;
   readonly clock: () => number;
@@ -71,14 +74,13 @@ interface SharedParts {
 }
 
 function assembleChannels(config: Config, { stores, logger, clock, refusals, traffic }: SharedParts) {
-  const apps = new StaticApps(config.apps);
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const outbound = new Outbound(buffers, refusals);
   const fanOut = new FanOut({ outbound, latency: traffic.latency, live: traffic.live });
   const hub = new Hub({ ...stores, fanOut, logger, traffic });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
-  return { apps, outbound, hub, users, subscriptionCounter };
+  return { outbound, hub, users, subscriptionCounter };
 }
 
 function assembleClients(

@@ -80,8 +80,9 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
 
 /** Builds all parts of one node, without connecting to Redis. */
 function assemble(options: RedisOptions, logger: Logger) {
-  const { keyPrefix, partitions, database, apps = [], leaseMs } = options;
-  const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps));
+  const { keyPrefix, partitions, database, leaseMs, apps: given = [] } = options;
+  const apps = options.presentApps ?? (() => given);
+  const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps()));
   const links = openLinks(options, keys, logger);
   const shared = { links, keys, logger };
   const invalidData = new InvalidData(logger);
@@ -105,13 +106,14 @@ function assemble(options: RedisOptions, logger: Logger) {
   const publisher = new Publisher({ deadlines, links, keys, droppedLog });
   const repair = new EvictionRepair({
     ...{ ...shared, node, membership, quota },
-    apps: apps.map(({ id }) => id),
+    apps: () => apps().map(({ id }) => id),
     pauseMs: leaseMs,
     settleMs: 2 * SETTLING_MS + 4 * leaseMs,
   });
   repairOnDamage({ links, keys, invalidData, repair });
   return {
     ...{ links, membership, quota, nodeCommands, repair, outbox },
+    prepareApps: (present: Parameters<Installation['prepare']>[0]) => installation.prepare(present),
     broker: new RedisBroker({ receiver, publisher, membership }),
     cachedEvents: new RedisCachedEvents(links, keys),
     history: new RedisHistory(links, keys),

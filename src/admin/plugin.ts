@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { Unavailable } from '../core/ports/failures.ts';
 import { isBearer } from './bearer.ts';
 import { BadRequest, Conflict } from './requests.ts';
 import { sendError } from './routes/answers.ts';
+import { addAppRoutes, type AppsControl } from './routes/apps.ts';
 import { addCutoverRoutes, type CutoverControl } from './routes/cutover.ts';
 import { addLiveRoute, type LiveSource } from './routes/live.ts';
 import { addRestartRoutes, type RestartControl } from './routes/restart.ts';
@@ -16,6 +18,8 @@ export interface AdminOptions extends StatusSource {
   readonly restart: RestartControl | undefined;
   /** `undefined`: no app has an endpoint of webhooks. */
   readonly webhooks?: WebhookControl | undefined;
+  /** `undefined`: the apps are in no database. */
+  readonly appsControl?: AppsControl | undefined;
   readonly live: LiveSource;
   /** Metrics in Prometheus' text format. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
@@ -35,6 +39,7 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
       parseAllAsJson(scope);
       addMetricsRoute(scope, options);
       addStatusRoutes(scope, options);
+      addAppRoutes(scope, options.appsControl);
       addLiveRoute(scope, options.live);
       addRestartRoutes(scope, options.restart);
       addWebhookRoutes(scope, options.webhooks);
@@ -66,6 +71,7 @@ function answerError(error: unknown, reply: FastifyReply): FastifyReply {
   if (typeof status === 'number' && status >= 400 && status < 500)
     return sendError(reply, status, 'Bad request.');
   if (error instanceof Conflict) return sendError(reply, 409, error.message);
+  if (error instanceof Unavailable) return sendError(reply, 503, error.message);
   if (error instanceof BadRequest || error instanceof RangeError) return sendError(reply, 400, error.message);
   throw error;
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { AppsControl } from '../admin/routes/apps.ts';
 import type { CutoverControl, MoveOptions } from '../admin/routes/cutover.ts';
 import type { RestartControl } from '../admin/routes/restart.ts';
 import type { WebhookControl } from '../admin/routes/webhooks.ts';
@@ -27,6 +28,8 @@ export interface AdminDeps {
   /** Parts of `GET /admin/status`. */
   readonly status: readonly StatusSection[];
   readonly apps: Pick<Apps, 'all'>;
+  /** `undefined`: the apps are in no database. */
+  readonly appsControl: AppsControl | undefined;
   readonly live: LiveFeed;
   /** False when this process stops. */
   readonly isOpen: () => boolean;
@@ -42,7 +45,7 @@ export interface AdminDeps {
 export async function openAdmin(
   http: FastifyInstance,
   token: string | undefined,
-  { cutover, metrics, status, apps, live, isOpen, workers, processes, webhooks }: AdminDeps,
+  { cutover, metrics, status, apps, appsControl, live, isOpen, workers, processes, webhooks }: AdminDeps,
 ): Promise<void> {
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
@@ -51,6 +54,7 @@ export async function openAdmin(
     metrics,
     status: statusReader(status, workers),
     apps: () => shownApps(apps.all),
+    appsControl,
     live: new LiveSource(live, workers, isOpen),
     webhooks,
     restart: processes && restartOf(processes),

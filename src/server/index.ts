@@ -20,6 +20,7 @@ import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
 import { onTunnel, onWebSocketUpgrade } from './entrances/upgrades.ts';
+import { appsControl } from './apps/control.ts';
 import { appsStatus, type OpenApps, openApps } from './apps/open-apps.ts';
 import { startWebhooks, webhookControl, webhookFileIn, wishesIn } from './apps/webhooks.ts';
 import { Shutdown } from './shutdown/shutdown.ts';
@@ -180,6 +181,7 @@ async function openOperatorRoutes(parts: ServerParts, requests: RequestCounts): 
   if (webhooks !== undefined) status.push(webhooks.status);
   await openAdmin(entrances.api.http, config.adminToken, {
     ...{ cutover, metrics, status, apps, workers, processes },
+    appsControl: parts.appsWatch && appsControl(parts.appsWatch, parts.logger),
     webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
     live: core.traffic.live,
     isOpen,

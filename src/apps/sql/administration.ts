@@ -3,7 +3,7 @@ import { type Database, quotedTable } from './database.ts';
 import { DatabaseFailure } from './failure.ts';
 import type { Driver } from './drivers/driver.ts';
 import type { AppsDatabase } from './options.ts';
-import { FORMER_COLUMNS } from './row.ts';
+import { FORMER_COLUMNS } from './rows/row.ts';
 import { addColumn, createTable, NEW_ROW, OWN_COLUMN_NAMES } from './schema.ts';
 
 /** Credentials of an app, shown once. */
@@ -112,11 +112,13 @@ export class AppsAdministration {
     });
   }
 
+  /** Compares by itself: the collation of a column may take `App` for `app`. */
   async #has(id: string): Promise<boolean> {
     const { rows } = await this.#run(
-      (driver, table, bind) => `SELECT 1 FROM ${table} WHERE ${driver.quote('id')} = ${bind(id)}`,
+      (driver, table, bind) =>
+        `SELECT ${driver.quote('id')} FROM ${table} WHERE ${driver.quote('id')} = ${bind(id)}`,
     );
-    return rows.length > 0;
+    return rows.some((row) => String(row.id) === id);
   }
 
   async #keyOf(id: string): Promise<string> {

@@ -2,7 +2,7 @@ import { Mutex } from '../../core/util/mutex.ts';
 import { ignore } from '../../core/util/ignore.ts';
 import { within } from '../../core/util/time.ts';
 import type { AppsDatabase } from './options.ts';
-import { failureOf, TIMED_OUT } from './failure.ts';
+import { failureOf, TimedOut } from './failure.ts';
 import type { Driver, SqlConnection, SqlResult } from './drivers/driver.ts';
 
 /** Makes a statement. `bind`: adds a value, and returns the placeholder that stands for it. */
@@ -50,29 +50,25 @@ export class Database {
 
   async #open(driver: Driver): Promise<SqlConnection> {
     if (this.#isClosed) throw new Error('The server stops.');
-    let isLost = false;
-    const opening = driver.connect(this.#options, () => {
-      isLost = true;
-      this.#drop(opened);
+    const opening: { connection?: SqlConnection; isLost?: boolean } = {};
+    const connecting = driver.connect(this.#options, () => {
+      opening.isLost = true;
+      if (opening.connection !== undefined) this.#drop(opening.connection);
     });
-    let opened: SqlConnection | undefined;
-    // A connection that is accepted too late is ended, not kept.
-    const late = (): never => {
-      opening.then((connection) => connection.destroy(), ignore);
-      throw TIMED_OUT;
-    };
-    opened = await within(opening, this.#options.timeoutMs, late);
-    if (isLost || this.#isClosed) {
-      opened.destroy();
-      throw new Error('The connection was lost at once.');
-    }
-    return opened;
+    opening.connection = await this.#inTime(connecting, () => {
+      // A connection that is accepted too late is ended, not kept.
+      connecting.then((connection) => connection.destroy(), ignore);
+    });
+    if (opening.isLost !== true && !this.#isClosed) return opening.connection;
+    opening.connection.destroy();
+    throw new Error('The connection was lost at once.');
   }
 
-  async #inTime(answer: Promise<SqlResult>): Promise<SqlResult> {
-    answer.catch(ignore);
-    return within(answer, this.#options.timeoutMs, () => {
-      throw TIMED_OUT;
+  #inTime<T>(task: Promise<T>, onLate: () => void = ignore): Promise<T> {
+    task.catch(ignore);
+    return within(task, this.#options.timeoutMs, () => {
+      onLate();
+      throw new TimedOut();
     });
   }
 
@@ -84,7 +80,7 @@ export class Database {
 }
 
 /** Only the code of the database that is used is loaded. */
-const loadDriver = async ({ dialect }: AppsDatabase): Promise<Driver> =>
+export const loadDriver = async ({ dialect }: Pick<AppsDatabase, 'dialect'>): Promise<Driver> =>
   dialect === 'mysql'
     ? (await import('./drivers/mysql.ts')).mysql
     : (await import('./drivers/postgres.ts')).postgres;

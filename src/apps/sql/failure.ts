@@ -27,7 +27,7 @@ export class DatabaseFailure extends Error {
 }
 
 /** Thrown in place of an answer that did not come in time. */
-export const TIMED_OUT = Symbol('timed out');
+export class TimedOut extends Error {}
 
 /** Codes of `mysql2`, `pg` and Node. */
 const BY_CODE: Readonly<Record<string, FailureReason>> = {
@@ -61,7 +61,7 @@ const MOST_CHARS = 200;
 
 export function failureOf(error: unknown, options: AppsDatabase): DatabaseFailure {
   if (error instanceof DatabaseFailure) return error;
-  const reason = error === TIMED_OUT ? 'timeout' : reasonOf(error);
+  const reason = error instanceof TimedOut ? 'timeout' : reasonOf(error);
   const text = ADVICE[reason]?.(options) ?? wordsOf(error, options);
   return new DatabaseFailure(reason, `${describeDatabase(options)}: ${text}`, error);
 }

@@ -11,20 +11,27 @@ export function laravelDatabase(variables: Variables, problems: string[]): Datab
   if (dialect === undefined)
     problems.push(`DB_CONNECTION=${JSON.stringify(given)}: expected mysql, mariadb or pgsql, ${BECAUSE}`);
   else if (database === undefined) problems.push(`DB_DATABASE: expected the name of a database, ${BECAUSE}`);
-  const port = textIn(variables, 'DB_PORT')?.trim();
-  if (port !== undefined && !/^[1-9]\d{0,4}$/.test(port))
-    problems.push(`DB_PORT=${JSON.stringify(port)}: expected a port, ${BECAUSE}`);
+  const port = portIn(variables, problems);
   if (dialect === undefined || database === undefined) return undefined;
   return {
-    dialect,
+    ...{ dialect, database, ...loginIn(variables) },
     host: textIn(variables, 'DB_HOST')?.trim() ?? '127.0.0.1',
-    port: Number(port ?? USUAL_PORTS[dialect]),
+    port: port ?? USUAL_PORTS[dialect],
     socketPath: textIn(variables, 'DB_SOCKET')?.trim(),
-    user: textIn(variables, 'DB_USERNAME') ?? 'root',
-    password: textIn(variables, 'DB_PASSWORD') ?? '',
-    database,
     tls: asksForTls(variables) ? 'verified' : undefined,
   };
+}
+
+const loginIn = (variables: Variables) => ({
+  user: textIn(variables, 'DB_USERNAME') ?? 'root',
+  password: textIn(variables, 'DB_PASSWORD') ?? '',
+});
+
+function portIn(variables: Variables, problems: string[]): number | undefined {
+  const port = textIn(variables, 'DB_PORT')?.trim();
+  if (port === undefined || /^[1-9]\d{0,4}$/.test(port)) return port === undefined ? undefined : Number(port);
+  problems.push(`DB_PORT=${JSON.stringify(port)}: expected a port, ${BECAUSE}`);
+  return undefined;
 }
 
 const BECAUSE = 'because WAVEHALL_APPS_DATABASE is laravel';

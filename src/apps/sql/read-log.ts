@@ -2,7 +2,7 @@ import type { Logger } from '../../core/ports/logger.ts';
 import { MinuteLog } from '../../core/util/minute-log.ts';
 import type { DatabaseFailure, FailureReason } from './failure.ts';
 import type { AppsDatabase } from './options.ts';
-import type { RowProblem } from './table.ts';
+import type { RowProblem } from './rows/table.ts';
 
 /** Lines about rows that one read may write. */
 const MOST_LINES = 20;

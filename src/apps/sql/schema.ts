@@ -1,7 +1,7 @@
 import { quotedTable } from './database.ts';
 import type { Driver } from './drivers/driver.ts';
 import type { AppsDatabase } from './options.ts';
-import { FORMER_COLUMNS } from './row.ts';
+import { FORMER_COLUMNS } from './rows/row.ts';
 
 /** soketi's columns, so that both servers can use one table. */
 const SOKETI_COLUMNS: readonly (readonly [
@@ -57,7 +57,7 @@ export function createTable(options: AppsDatabase, driver: Driver): string {
     ...SOKETI_COLUMNS.map(([name, type, rest]) => `  ${driver.quote(name)} ${types[type]} ${rest}`),
     ...OWN_COLUMNS.map(([name, type]) => `  ${driver.quote(name)} ${types[type]} NULL`),
   ];
-  return `CREATE TABLE ${quotedTable(options, driver)} (\n${columns.join(',\n')}\n)`;
+  return `CREATE TABLE ${quotedTable(options, driver)} (\n${columns.join(',\n')}\n)${driver.tableOptions}`;
 }
 
 /** The statement that adds one of our columns to a table that is there. */

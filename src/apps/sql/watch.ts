@@ -7,7 +7,7 @@ import { DatabaseFailure, failureOf } from './failure.ts';
 import { LiveApps } from './live-apps.ts';
 import { describeApps, type AppsDatabase } from './options.ts';
 import { ReadLog } from './read-log.ts';
-import { AppTable } from './table.ts';
+import { AppTable } from './rows/table.ts';
 
 export interface WatchDeps {
   readonly options: AppsDatabase;

@@ -22,7 +22,7 @@ export interface ConnectOptions extends DatabaseAddress {
   readonly timeoutMs: number;
 }
 
-/** What differs between databases. */
+/** The differences of one kind of database. */
 export interface Driver {
   /** The npm package, which the operator installs. */
   readonly packageName: string;
@@ -32,6 +32,8 @@ export interface Driver {
   placeholder(at: number): string;
   /** Type of a column for a text of up to 255 characters, a number of seconds, and JSON. */
   readonly types: { readonly text: string; readonly seconds: string; readonly json: string };
+  /** Options of a new table: ids and keys differ by case, and may have any character. */
+  readonly tableOptions: string;
   /** `onLost`: called when the connection ends by itself. */
   connect(options: ConnectOptions, onLost: () => void): Promise<SqlConnection>;
 }

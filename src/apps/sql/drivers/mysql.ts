@@ -8,6 +8,7 @@ export const mysql: Driver = {
   quote: (name) => `\`${name.replaceAll('`', '``')}\``,
   placeholder: () => '?',
   types: { text: 'varchar(255)', seconds: 'bigint', json: 'json' },
+  tableOptions: ' CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
   connect,
 };
 
@@ -29,7 +30,7 @@ async function connect(options: ConnectOptions, onLost: () => void): Promise<Sql
       return {
         rows: Array.isArray(result) ? (result as Row[]) : [],
         columns: ((fields as FieldPacket[] | undefined) ?? []).map(({ name }) => name),
-        changed: (result as ResultSetHeader).affectedRows ?? 0,
+        changed: Array.isArray(result) ? 0 : (result as ResultSetHeader).affectedRows,
       };
     },
     destroy() {

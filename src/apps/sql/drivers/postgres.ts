@@ -7,6 +7,7 @@ export const postgres: Driver = {
   quote: (name) => `"${name.replaceAll('"', '""')}"`,
   placeholder: (at) => `$${at}`,
   types: { text: 'varchar(255)', seconds: 'bigint', json: 'json' },
+  tableOptions: '',
   connect,
 };
 

@@ -1,5 +1,5 @@
 import type { Credential } from '#protocol';
-import type { App } from '../../core/app.ts';
+import type { App } from '../../../core/app.ts';
 
 /** The columns of a table that keep a replaced pair over restarts. */
 export interface FormerPair {

@@ -1,11 +1,11 @@
 import { type Credential, isJsonObject, type JsonObject } from '#protocol';
-import type { App } from '../../core/app.ts';
-import { boolean, type Variables } from '../../settings/settings.ts';
-import { ignoredKeys } from '../ignored.ts';
-import { appFromJson } from '../json-apps.ts';
-import { translateSoketiApp } from '../soketi.ts';
-import { type Ceilings, withinCeilings } from '../ceilings.ts';
-import type { Row } from './drivers/driver.ts';
+import type { App } from '../../../core/app.ts';
+import { boolean, type Variables } from '../../../settings/settings.ts';
+import { ignoredKeys } from '../../ignored.ts';
+import { appFromJson } from '../../json-apps.ts';
+import { translateSoketiApp } from '../../soketi.ts';
+import { type Ceilings, withinCeilings } from '../../ceilings.ts';
+import type { Row } from '../drivers/driver.ts';
 import type { FormerPair } from './overlap.ts';
 
 /** Columns that keep a replaced pair over restarts (SPEC 7.6). */
@@ -85,14 +85,18 @@ function parsed(text: string): unknown {
 }
 
 function formerPair(row: Row, current: Credential, place: string, problems: string[]): FormerPair {
-  const {
-    key = current.key,
-    secret,
-    until,
-  } = Object.fromEntries(Object.entries(FORMER_COLUMNS).map(([part, column]) => [part, row[column]]));
-  const isTime = until === undefined || /^\d{1,12}$/.test(String(until));
+  const [key = current.key, secret, until] = [
+    FORMER_COLUMNS.key,
+    FORMER_COLUMNS.secret,
+    FORMER_COLUMNS.until,
+  ].map((column) => textOf(row[column]));
+  const isTime = until === undefined || /^\d{1,12}$/.test(until);
   if (!isTime) problems.push(`${place}.${FORMER_COLUMNS.until}: expected a Unix time in seconds`);
-  const untilSeconds = until === undefined || !isTime ? undefined : Number(until);
-  const credential = secret === undefined ? undefined : { key: String(key), secret: String(secret) };
-  return { credential, untilSeconds };
+  return {
+    credential: secret === undefined ? undefined : { key, secret },
+    untilSeconds: until === undefined || !isTime ? undefined : Number(until),
+  };
 }
+
+const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : value === undefined ? undefined : JSON.stringify(value);

@@ -1,7 +1,7 @@
-import type { App } from '../../core/app.ts';
-import type { Variables } from '../../settings/settings.ts';
-import type { Ceilings } from '../ceilings.ts';
-import type { Row } from './drivers/driver.ts';
+import type { App } from '../../../core/app.ts';
+import type { Variables } from '../../../settings/settings.ts';
+import type { Ceilings } from '../../ceilings.ts';
+import type { Row } from '../drivers/driver.ts';
 import { SecretOverlap } from './overlap.ts';
 import { idOf, isEnabled, type ReadRow, readRow } from './row.ts';
 
@@ -15,7 +15,7 @@ interface TableOptions {
   readonly overlapSeconds: number;
 }
 
-/** What is known of one app. */
+/** One app as it was read last. */
 interface KnownRow {
   /** The row as text. */
   readonly text: string;

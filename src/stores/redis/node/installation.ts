@@ -82,9 +82,10 @@ export class Installation {
 
   /** As `resolveScopes`, called with each beat: very many apps that have not changed are not written with each of them. */
   async refreshScopes(): Promise<boolean> {
-    const { apps, atMs } = this.#resolved ?? { apps: undefined, atMs: 0 };
-    const isRecent = apps === this.#apps() && performance.now() - atMs < MANY_REFRESHED_MS;
-    return isRecent && (apps?.length ?? 0) > MANY_APPS ? false : this.resolveScopes();
+    const apps = this.#apps();
+    const last = this.#resolved?.apps === apps ? this.#resolved.atMs : -Infinity;
+    const isRecent = apps.length > MANY_APPS && performance.now() - last < MANY_REFRESHED_MS;
+    return isRecent ? false : this.resolveScopes();
   }
 
   /**

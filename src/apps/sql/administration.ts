@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { sleep } from '../../core/util/time.ts';
 import { type Database, quotedTable } from './database.ts';
 import { DatabaseFailure } from './failure.ts';
 import type { Driver } from './drivers/driver.ts';
@@ -33,7 +34,14 @@ export class AppsConflict extends Error {
 /** An id stands in paths and in keys of Redis. */
 const ID = /^(?!\.+$)[\w.-]{1,100}$/;
 
-/** Changes the table of the apps. Rejects with an `AppsConflict` or a `DatabaseFailure`. */
+/** Longest time that an answer waits for the other nodes: a caller has a timeout of its own. */
+const MOST_SETTLING_MS = 8000;
+const READ_MS = 1000;
+
+/**
+ * Changes the table of the apps. New credentials are returned when every node has had its time to read them, so that they can be
+ * used at once, wherever a client arrives. Rejects with an `AppsConflict` or a `DatabaseFailure`.
+ */
 export class AppsAdministration {
   readonly #database: Database;
   readonly #options: AppsDatabase;
@@ -58,6 +66,7 @@ export class AppsAdministration {
       const names = Object.keys(row).map((name) => driver.quote(name));
       return `INSERT INTO ${table} (${names.join(', ')}) VALUES (${Object.values(row).map(bind).join(', ')})`;
     });
+    await this.#settle();
     return app;
   }
 
@@ -78,7 +87,9 @@ export class AppsAdministration {
       ...(replacesKey ? [{ column: 'key', value: newKey() }] : []),
     ];
     await this.#update(id, changes);
-    return { id, key: await this.#keyOf(id), secret, formerUntilSeconds };
+    const key = await this.#keyOf(id);
+    await this.#settle();
+    return { id, key, secret, formerUntilSeconds };
   }
 
   setEnabled(id: string, isEnabled: boolean): Promise<void> {
@@ -99,6 +110,11 @@ export class AppsAdministration {
       await this.#database.run((driver) => createTable(this.#options, driver));
       return [`Table ${table} is created.`];
     }
+  }
+
+  async #settle(): Promise<void> {
+    const { refreshMs } = this.#options;
+    await sleep(Math.min(refreshMs + Math.min(refreshMs, READ_MS), MOST_SETTLING_MS));
   }
 
   async #update(id: string, changes: readonly Change[]): Promise<void> {

@@ -65,6 +65,10 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('2.7', 'WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS', 0),
   whole('2.5', 'WAVEHALL_REFUSAL_DELAY_MS', 1000, 0, 10_000),
   whole('2.5', 'WAVEHALL_MAX_DELAYED_REFUSALS', 1000),
+  whole('2.18', 'WAVEHALL_APPS_REFRESH_SECONDS', 3, 1, 3600),
+  whole('2.18', 'WAVEHALL_APPS_DATABASE_TIMEOUT', 5, 1, 300),
+  whole('2.18', 'WAVEHALL_MAX_APPS', 1000, 1, 100_000),
+  whole('7.6', 'WAVEHALL_SECRET_OVERLAP_SECONDS', 3600, 0, 2_592_000),
   whole('8.11', 'WAVEHALL_RESERVED_FILES', 64),
   whole('2.15', 'WAVEHALL_LINGER_SECONDS', 5, 1, 3600),
   whole('2.15', 'WAVEHALL_MAX_LINGERING', 0),
@@ -166,6 +170,7 @@ const SWITCHES = [
   { rule: '3.13', name: 'REVERB_SCALING_ENABLED', usual: false },
   { rule: '3.13', name: 'REDIS_TLS', usual: false },
   { rule: '3.13', name: 'WAVEHALL_REDIS_TLS_VERIFY', usual: true },
+  { rule: '2.18', name: 'WAVEHALL_APPS_DATABASE_TLS_VERIFY', usual: true },
   { rule: '11.2', name: 'WAVEHALL_CUTOVER_PROXY_HTTP', usual: true },
   { rule: '11.17', name: 'WAVEHALL_CUTOVER_TLS_VERIFY', usual: true },
   { rule: '9.6', name: 'REVERB_WEBHOOK_BATCHING_ENABLED', usual: false },
@@ -208,6 +213,8 @@ const TEXTS = [
   { rule: '3.13', name: 'REDIS_PATH', usual: undefined, given: '/r.sock', value: '/r.sock' },
   { rule: '3.13', name: 'WAVEHALL_REDIS_PREFIX', usual: 'wavehall:', given: 'w:', value: 'w:' },
   { rule: '3.13', name: 'WAVEHALL_REDIS_TLS_CA', usual: undefined, given: 'ca.crt', value: 'ca.crt' },
+  { rule: '2.18', name: 'WAVEHALL_APPS_DATABASE_TLS_CA', usual: undefined, given: 'ca.crt', value: 'ca.crt' },
+  { rule: '2.18', name: 'WAVEHALL_APPS_TABLE', usual: 'apps', given: 'live.apps_2', value: 'live.apps_2' },
   {
     rule: '3.13',
     name: 'WAVEHALL_REDIS_SENTINELS',
@@ -285,7 +292,12 @@ const TEXTS = [
 ];
 
 /** Their tests: apps.test.ts, and test/cli/reverb-restart.test.ts. */
-const NOT_HERE = ['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE', 'WAVEHALL_RESTART_ON_REVERB'];
+const NOT_HERE = [
+  'WAVEHALL_APPS',
+  'WAVEHALL_APPS_DATABASE',
+  'WAVEHALL_APPS_FILE',
+  'WAVEHALL_RESTART_ON_REVERB',
+];
 
 test('8.12 every setting has a case here', () => {
   const all = [SERVER_SETTINGS, APP_OPTIONS, APP_LIMITS, RATE_LIMITING].flatMap((group) =>

@@ -1,19 +1,6 @@
+import type { FailureReason } from './reasons.ts';
 import type { AppsDatabase } from './options.ts';
 import { describeDatabase } from './address.ts';
-
-/** Why the apps cannot be read, in the words of a label. */
-export const FAILURE_REASONS = [
-  'unreachable',
-  'login',
-  'permission',
-  'table',
-  'timeout',
-  'too_many',
-  'package',
-  'other',
-] as const;
-
-export type FailureReason = (typeof FAILURE_REASONS)[number];
 
 /** A statement failed. The message is a sentence for the operator, without a password. */
 export class DatabaseFailure extends Error {

@@ -1,11 +1,10 @@
 import { counter, gauge, type Metric, scalar } from '../../core/ports/metric.ts';
-import { FAILURE_REASONS } from './failure.ts';
-import type { ReadLog } from './read-log.ts';
+import { FAILURE_REASONS, type FailureReason } from './reasons.ts';
 
 /** Values that the metrics show. */
 export interface MeasuredReads {
   readonly state: { readonly ageSeconds: number | undefined; readonly apps: number };
-  readonly log: Pick<ReadLog, 'failures' | 'invalidRows'>;
+  readonly log: { readonly failures: ReadonlyMap<FailureReason, number>; readonly invalidRows: number };
 }
 
 /** Metrics of the apps of a database; without one they have no values. */

@@ -1,6 +1,7 @@
 import type { Logger } from '../../core/ports/logger.ts';
 import { MinuteLog } from '../../core/util/minute-log.ts';
-import type { DatabaseFailure, FailureReason } from './failure.ts';
+import type { DatabaseFailure } from './failure.ts';
+import type { FailureReason } from './reasons.ts';
 import type { AppsDatabase } from './options.ts';
 import type { RowProblem } from './rows/table.ts';
 

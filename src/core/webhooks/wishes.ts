@@ -1,6 +1,5 @@
 import { isReservedChannel, kindOf, type WebhookType } from '#protocol';
 import type { App, WebhookEndpoint } from '../app.ts';
-import type { Apps } from '../ports/apps.ts';
 import type { ChannelRef } from '../ports/channel-ref.ts';
 import type { ChannelWishes, WebhookWishes } from '../ports/webhook-wishes.ts';
 import { userOfUserChannel } from '../channels/user-channel.ts';
@@ -28,7 +27,10 @@ export function webhookWishes(apps: readonly App[], settings: WishSettings): Web
 }
 
 /** Makes the wishes of apps that may change: they are always those of the apps as they are now. */
-export function liveWebhookWishes(apps: Pick<Apps, 'all'>, settings: WishSettings): WebhookWishes {
+export function liveWebhookWishes(
+  apps: { readonly all: readonly App[] },
+  settings: WishSettings,
+): WebhookWishes {
   let madeFor = apps.all;
   let made = wishesOfAll(madeFor);
   const present = (): typeof made => {

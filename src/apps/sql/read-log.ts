@@ -3,7 +3,7 @@ import { MinuteLog } from '../../core/util/minute-log.ts';
 import type { DatabaseFailure } from './failure.ts';
 import type { FailureReason } from './reasons.ts';
 import type { AppsDatabase } from './options.ts';
-import type { RowProblem } from './rows/table.ts';
+import type { RowProblem } from './rows/row-problem.ts';
 
 /** Lines about rows that one read may write. */
 const MOST_LINES = 20;

@@ -3,6 +3,7 @@ import type { Variables } from '../../../settings/settings.ts';
 import type { Ceilings } from '../../ceilings.ts';
 import type { Row } from '../drivers/driver.ts';
 import { SecretOverlap } from './overlap.ts';
+import type { RowProblem } from './row-problem.ts';
 import { idOf, isEnabled, type ReadRow, readRow } from './row.ts';
 
 /** Rows that are built without a pause: clients are served between two of these. */
@@ -24,14 +25,6 @@ interface KnownRow {
   readonly problems: readonly string[];
   /** The app that is served, as long as `credentials` does not change. */
   served?: App;
-}
-
-/** A fault of one row. The others are served. */
-export interface RowProblem {
-  readonly id: string;
-  readonly problem: string;
-  /** True: the app goes on as its row was before. */
-  readonly isServed: boolean;
 }
 
 export interface ReadTable {

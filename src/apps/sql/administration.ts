@@ -4,7 +4,7 @@ import { type Database, quotedTable } from './database.ts';
 import { DatabaseFailure } from './failure.ts';
 import type { Driver } from './drivers/driver.ts';
 import type { AppsDatabase } from './options.ts';
-import { FORMER_COLUMNS } from './rows/row.ts';
+import { FORMER_COLUMNS, idOf } from './rows/row.ts';
 import { addColumn, createTable, NEW_ROW, OWN_COLUMN_NAMES } from './schema.ts';
 
 /** Credentials of an app, shown once. */
@@ -134,7 +134,7 @@ export class AppsAdministration {
       (driver, table, bind) =>
         `SELECT ${driver.quote('id')} FROM ${table} WHERE ${driver.quote('id')} = ${bind(id)}`,
     );
-    return rows.some((row) => String(row.id) === id);
+    return rows.some((row) => idOf(row) === id);
   }
 
   async #keyOf(id: string): Promise<string> {
@@ -142,7 +142,8 @@ export class AppsAdministration {
       (driver, table, bind) =>
         `SELECT ${driver.quote('key')} FROM ${table} WHERE ${driver.quote('id')} = ${bind(id)}`,
     );
-    return String(rows[0]?.key ?? '');
+    const [{ key } = {}] = rows;
+    return typeof key === 'string' ? key : JSON.stringify(key);
   }
 
   async #columns(): Promise<readonly string[]> {

@@ -30,6 +30,10 @@ export class Database {
     return this.#turns.run(() => this.#run(make));
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#drop();
@@ -50,18 +54,18 @@ export class Database {
 
   async #open(driver: Driver): Promise<SqlConnection> {
     if (this.#isClosed) throw new Error('The server stops.');
-    const opening: { connection?: SqlConnection; isLost?: boolean } = {};
-    const connecting = driver.connect(this.#options, () => {
-      opening.isLost = true;
-      if (opening.connection !== undefined) this.#drop(opening.connection);
-    });
-    opening.connection = await this.#inTime(connecting, () => {
+    const lost = new AbortController();
+    const connecting = driver.connect(this.#options, () => lost.abort());
+    const connection = await this.#inTime(connecting, () => {
       // A connection that is accepted too late is ended, not kept.
-      connecting.then((connection) => connection.destroy(), ignore);
+      connecting.then((late) => late.destroy(), ignore);
     });
-    if (opening.isLost !== true && !this.#isClosed) return opening.connection;
-    opening.connection.destroy();
-    throw new Error('The connection was lost at once.');
+    if (lost.signal.aborted || this.isClosed) {
+      connection.destroy();
+      throw new Error('The connection was lost at once.');
+    }
+    lost.signal.addEventListener('abort', () => this.#drop(connection));
+    return connection;
   }
 
   #inTime<T>(task: Promise<T>, onLate: () => void = ignore): Promise<T> {

@@ -30,12 +30,11 @@ export async function withApps<T>(flags: AppsFlags, act: (apps: AppsClient) => P
   const isRemote = flags.database !== true && (flags.url !== undefined || (address.token ?? '') !== '');
   if (isRemote) return act(remoteApps(flags));
   return withDatabase(flags, async (administration, options) => {
-    const { add, rotate, setEnabled } = AppsAdministration.prototype;
     return act({
       list: async () => ({ apps: shownApps(await readAppsOnce(options)) }),
-      add: add.bind(administration),
-      rotate: rotate.bind(administration),
-      setEnabled: setEnabled.bind(administration),
+      add: (id) => administration.add(id),
+      rotate: (id, request) => administration.rotate(id, request),
+      setEnabled: (id, isEnabled) => administration.setEnabled(id, isEnabled),
     });
   });
 }
@@ -74,6 +73,8 @@ function remoteApps(flags: ServerFlags): AppsClient {
     list: () => askAdmin(address, 'GET', '/apps'),
     add: (id) => post<ShownCredentials>('/apps', id === undefined ? {} : { id }),
     rotate: (id, request) => post<RotatedApp>(`${of(id)}/rotate`, request),
-    setEnabled: async (id, isEnabled) => void (await post(`${of(id)}/${isEnabled ? 'enable' : 'disable'}`)),
+    setEnabled: async (id, isEnabled) => {
+      await post(`${of(id)}/${isEnabled ? 'enable' : 'disable'}`);
+    },
   };
 }

@@ -140,8 +140,10 @@ withDatabases('a server with apps of a database', (kind: Kind) => {
       await wire.next('pusher:connection_established');
       const subscribe = async (channel: string): Promise<string> => {
         wire.send({ event: 'pusher:subscribe', data: { channel } });
-        const { event } = await wire.next((frame) => /subscription_(succeeded|error)$/.test(frame.event));
-        return event;
+        const { event } = await wire.next((frame) =>
+          /subscription_(succeeded|error)$/.test(String(frame.event)),
+        );
+        return String(event);
       };
       expect(await subscribe('a-long-name')).toContain('succeeded');
       const publish = () =>

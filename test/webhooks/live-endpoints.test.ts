@@ -3,6 +3,7 @@ import type { App } from '../../src/core/app.ts';
 import { LiveApps } from '../../src/apps/sql/live-apps.ts';
 import { liveWebhookWishes } from '../../src/core/webhooks/wishes.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
+import { status } from './receiver.ts';
 import { appOf, deliver, endpointOf, receiverWith, record, until } from './deliver.ts';
 
 const SETTINGS = { smoothingMs: 0, maxWaiting: 100, maxDead: 10, deadTtlMs: 60_000 };
@@ -51,10 +52,7 @@ test('2.18 an endpoint that moves gets the next events at its new address, signe
 });
 
 test('2.18 what waits for an endpoint that is gone is dropped, and others lose nothing', async () => {
-  const [broken, well] = [
-    await receiverWith((_received, response) => void response.writeHead(500).end()),
-    await receiverWith(),
-  ];
+  const [broken, well] = [await receiverWith(status(500)), await receiverWith()];
   const both = [endpointOf('one', broken.url), endpointOf('two', well.url)];
   const { live, outbox } = deliverLive([appOf(both)]);
   await outbox.add(record('a'));

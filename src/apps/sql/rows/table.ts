@@ -6,8 +6,10 @@ import { SecretOverlap } from './overlap.ts';
 import type { RowProblem } from './row-problem.ts';
 import { idOf, isEnabled, type ReadRow, readRow } from './row.ts';
 
-/** Rows that are built without a pause: clients are served between two of these. */
-const ROWS_AT_ONCE = 100;
+/** Rows that are compared without a pause: clients are served between two of these. */
+const ROWS_AT_ONCE = 1000;
+/** To build an app takes as long as to compare so many rows. */
+const BUILT_COUNTS_AS = 10;
 
 interface TableOptions {
   readonly table: string;
@@ -48,16 +50,16 @@ export class AppTable {
   async read(rows: readonly Row[], nowMs: number): Promise<ReadTable> {
     const problems: RowProblem[] = [];
     const known = new Map<string, KnownRow>();
-    let built = 0;
+    let compared = 0;
     for (const [id, row] of uniqueIds(rows, problems)) {
       const text = JSON.stringify(row);
       const before = this.#known.get(id);
-      if (before?.text === text) {
-        known.set(id, before);
-        continue;
-      }
-      known.set(id, this.#build(row, text, before));
-      if (++built % ROWS_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+      const isSame = before?.text === text;
+      known.set(id, isSame ? before : this.#build(row, text, before));
+      compared += isSame ? 1 : BUILT_COUNTS_AS;
+      if (compared < ROWS_AT_ONCE) continue;
+      compared = 0;
+      await new Promise((resolve) => setImmediate(resolve));
     }
     this.#known = known;
     return this.#served(nowMs, problems);

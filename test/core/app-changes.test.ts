@@ -45,10 +45,10 @@ test('2.18 an app that is enabled again in between keeps the clients that it sti
 
 test('2.18 a client that connects while its app is disabled is refused', async () => {
   const { live, open, stores } = openLive();
-  const { admit } = stores.quota;
+  const admit = stores.quota.admit.bind(stores.quota);
   stores.quota.admit = async (app, most) => {
     live.replace([testApp({ enabled: false })]);
-    return admit.call(stores.quota, app, most);
+    return admit(app, most);
   };
   const client = open();
   await settled();

@@ -44,7 +44,7 @@ test('2.18 an endpoint that moves gets the next events at its new address, signe
   await until(() => expect(second.requests).toHaveLength(1));
   expect(second.requests[0]?.headers['x-pusher-key']).toBe('new');
   // The endpoint is the same, and only the pair is another.
-  live.replace([{ ...next, credentials: [{ key: 'newer', secret: 's' }] } as App]);
+  live.replace([{ ...next, credentials: [{ key: 'newer', secret: 's' }] }]);
   await outbox.add(record('c'));
   await until(() => expect(second.requests).toHaveLength(2));
   expect(second.requests[1]?.headers['x-pusher-key']).toBe('newer');

@@ -3,10 +3,12 @@ import { NO_DATABASE } from '../../admin/routes/apps.ts';
 import { AppsAdministration } from '../../apps/sql/administration.ts';
 import { Database, loadDriver } from '../../apps/sql/database.ts';
 import type { AppsDatabase } from '../../apps/sql/options.ts';
+import { DATABASE_SETTINGS } from '../../apps/sql/settings.ts';
 import { createTable } from '../../apps/sql/schema.ts';
 import { readAppsOnce } from '../../apps/sql/watch.ts';
 import { readConfig } from '../../config/index.ts';
 import { shownApps } from '../../server/status/app-list.ts';
+import { textIn } from '../../settings/settings.ts';
 import { askAdmin } from '../admin-client.ts';
 import { adminAddress, type ServerFlags, variablesOf } from './options.ts';
 
@@ -24,11 +26,9 @@ export type AppsClient = {
     : never;
 } & { list(): Promise<{ readonly apps: readonly object[] }> };
 
-/** Runs `act` with the admin API of the server that is addressed, or with the database when there is no token. */
+/** Runs `act` with the admin API of the server that is addressed, or with the database when one is set and there is no token. */
 export async function withApps<T>(flags: AppsFlags, act: (apps: AppsClient) => Promise<T>): Promise<T> {
-  const address = adminAddress(flags);
-  const isRemote = flags.database !== true && (flags.url !== undefined || (address.token ?? '') !== '');
-  if (isRemote) return act(remoteApps(flags));
+  if (!isDirect(flags)) return act(remoteApps(flags));
   return withDatabase(flags, async (administration, options) => {
     return act({
       list: async () => ({ apps: shownApps(await readAppsOnce(options)) }),
@@ -37,6 +37,12 @@ export async function withApps<T>(flags: AppsFlags, act: (apps: AppsClient) => P
       setEnabled: (id, isEnabled) => administration.setEnabled(id, isEnabled),
     });
   });
+}
+
+function isDirect(flags: AppsFlags): boolean {
+  if (flags.database === true) return true;
+  const hasDatabase = textIn(variablesOf(flags), DATABASE_SETTINGS.appsDatabase.name) !== undefined;
+  return hasDatabase && flags.url === undefined && (adminAddress(flags).token ?? '') === '';
 }
 
 /** Runs `act` with the database of the apps, without a server. */

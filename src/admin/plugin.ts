@@ -4,6 +4,7 @@ import { isBearer } from './bearer.ts';
 import { BadRequest, Conflict } from './requests.ts';
 import { sendError } from './routes/answers.ts';
 import { addAuthRoutes, type ForgetControl } from './routes/auth.ts';
+import { addAppRoutes, type AppsControl } from './routes/apps.ts';
 import { addCutoverRoutes, type CutoverControl } from './routes/cutover.ts';
 import { addLiveRoute, type LiveSource } from './routes/live.ts';
 import { addRestartRoutes, type RestartControl } from './routes/restart.ts';
@@ -20,6 +21,8 @@ export interface AdminOptions extends StatusSource {
   readonly webhooks?: WebhookControl | undefined;
   /** `undefined`: there is no auth gateway. */
   readonly auth?: ForgetControl | undefined;
+  /** `undefined`: the apps are in no database. */
+  readonly appsControl?: AppsControl | undefined;
   readonly live: LiveSource;
   /** Metrics in Prometheus' text format. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
@@ -39,6 +42,7 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
       parseAllAsJson(scope);
       addMetricsRoute(scope, options);
       addStatusRoutes(scope, options);
+      addAppRoutes(scope, options.appsControl);
       addLiveRoute(scope, options.live);
       addRestartRoutes(scope, options.restart);
       addWebhookRoutes(scope, options.webhooks);
@@ -72,6 +76,7 @@ function answerError(error: unknown, reply: FastifyReply): FastifyReply {
     return sendError(reply, status, 'Bad request.');
   if (error instanceof Unavailable) return sendError(reply, 503, 'Redis cannot be reached: try again.');
   if (error instanceof Conflict) return sendError(reply, 409, error.message);
+  if (error instanceof Unavailable) return sendError(reply, 503, error.message);
   if (error instanceof BadRequest || error instanceof RangeError) return sendError(reply, 400, error.message);
   throw error;
 }

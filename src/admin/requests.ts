@@ -82,6 +82,36 @@ function textIn(fields: JsonObject, name: string): string {
   return value;
 }
 
+/** Reads the body of a new app: empty, or `{"id":"shop"}`. */
+export function readAddRequest(body: unknown): string | undefined {
+  const { id } = fieldsOf(body ?? {}, ['id']);
+  if (id !== undefined && typeof id !== 'string') throw new BadRequest(`id ${shown(id)}: expected a text`);
+  return id;
+}
+
+export interface RotateRequest {
+  /** Replace the key too. */
+  readonly key: boolean;
+  /** Seconds for which the former pair stays valid; `undefined`: those of the setting. */
+  readonly overlapSeconds: number | undefined;
+}
+
+/** Seconds for which a former pair may stay valid. */
+const MAX_OVERLAP_SECONDS = 30 * 86_400;
+
+/** Reads the body of a rotation: empty, or `{"key":true,"overlapSeconds":60}`. */
+export function readRotateRequest(body: unknown): RotateRequest {
+  const { key = false, overlapSeconds } = fieldsOf(body ?? {}, ['key', 'overlapSeconds']);
+  if (overlapSeconds !== undefined && !isOverlap(overlapSeconds))
+    throw new BadRequest(
+      `overlapSeconds ${shown(overlapSeconds)}: expected a whole number from 0 to ${MAX_OVERLAP_SECONDS}`,
+    );
+  return { key: booleanIn('key', key), overlapSeconds };
+}
+
+const isOverlap = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_OVERLAP_SECONDS;
+
 const isListOfTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((each) => typeof each === 'string');
 

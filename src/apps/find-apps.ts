@@ -4,6 +4,8 @@ import { optionalText, setting, textIn, type Values, type Variables } from '../s
 import { ignoredKeys } from './ignored.ts';
 import { appFromEnvironment, developmentApp, unusedApps, type UnusedApp } from './environment-app.ts';
 import { appsFromJson } from './json-apps.ts';
+import { type AppsDatabase, databaseOptions, describeApps } from './sql/options.ts';
+import { DATABASE_SETTINGS } from './sql/settings.ts';
 import { reverbConfigIn, type ReverbTls, requestSizeOf, tlsOf } from './reverb-config.ts';
 import { translateSoketiApps } from './soketi.ts';
 
@@ -21,12 +23,15 @@ export const APPS_SETTINGS = {
     '',
     'File with the same JSON, with the whole config("reverb"), or with the apps of soketi.',
   ),
+  ...DATABASE_SETTINGS,
 } as const;
 
 export interface FoundApps {
   readonly apps: readonly App[];
-  /** The source of the apps, for the start block: a variable, a file, or `DEVELOPMENT`. */
+  /** The source of the apps, for the start block: a variable, a file, a database, or `DEVELOPMENT`. */
   readonly from: string;
+  /** The database with the apps, in place of `apps`. */
+  readonly database?: AppsDatabase | undefined;
   /** Apps that the environment names besides, and that are not served. */
   readonly unused: readonly UnusedApp[];
   readonly tls?: ReverbTls | undefined;
@@ -39,25 +44,41 @@ export interface FoundApps {
 export const DEVELOPMENT = 'development';
 
 /**
- * The configured apps, by the first source that is there: `WAVEHALL_APPS`, `WAVEHALL_APPS_FILE`, `REVERB_APP_*`,
- * `PUSHER_APP_*`, else the app for development. Problems are added to `problems`.
+ * The configured apps, by the first source that is there: `WAVEHALL_APPS_DATABASE`, `WAVEHALL_APPS`, `WAVEHALL_APPS_FILE`,
+ * `REVERB_APP_*`, `PUSHER_APP_*`, else the app for development. Problems are added to `problems`.
  */
 export function findApps(
-  { apps: inline, appsFile: file }: Values<typeof APPS_SETTINGS>,
+  values: Values<typeof APPS_SETTINGS>,
   variables: Variables,
   problems: string[],
 ): FoundApps {
+  const { apps: inline, appsFile: file, appsDatabase } = values;
   const found =
-    inline !== undefined
-      ? fromJson(inline, APPS_SETTINGS.apps.name, variables, problems)
-      : file !== undefined
-        ? fromJson(readAppsFile(file, problems), file, variables, problems)
-        : fromVariables(variables, problems);
+    appsDatabase !== undefined
+      ? fromDatabase(values, variables, problems)
+      : inline !== undefined
+        ? fromJson(inline, APPS_SETTINGS.apps.name, variables, problems)
+        : file !== undefined
+          ? fromJson(readAppsFile(file, problems), file, variables, problems)
+          : fromVariables(variables, problems);
   checkUnique(found, problems);
   return { ...found, unused: unusedApps(variables, found.from) };
 }
 
 type AppsOfSource = Omit<FoundApps, 'unused'>;
+
+/** The apps are read by the server, again and again. */
+function fromDatabase(
+  values: Values<typeof APPS_SETTINGS>,
+  variables: Variables,
+  problems: string[],
+): AppsOfSource {
+  const { apps, appsFile, appsDatabase } = APPS_SETTINGS;
+  for (const other of [apps, appsFile].filter(({ name }) => textIn(variables, name) !== undefined))
+    problems.push(`${other.name}: expected not to be set together with ${appsDatabase.name}`);
+  const database = databaseOptions(values, variables, problems);
+  return { apps: [], from: database === undefined ? appsDatabase.name : describeApps(database), database };
+}
 
 function fromVariables(variables: Variables, problems: string[]): AppsOfSource {
   const found = appFromEnvironment(variables, problems);

@@ -17,7 +17,8 @@ export function appsFromJson(apps: unknown, from: string, variables: Variables, 
   });
 }
 
-function appFromJson(app: JsonObject, place: string, variables: Variables, problems: string[]): App {
+/** One app of such a list. `place`: begins the name of each of its keys in `problems`. */
+export function appFromJson(app: JsonObject, place: string, variables: Variables, problems: string[]): App {
   const [id, key, secret] = ['app_id', 'key', 'secret'].map((name) => {
     const value = app[name];
     if (isFilledText(value) || typeof value === 'number') return String(value);

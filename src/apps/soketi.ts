@@ -58,11 +58,12 @@ const isSoketiApp = (app: JsonObject): boolean =>
 export const translateSoketiApps = (apps: unknown, from: string, problems: string[]): unknown =>
   Array.isArray(apps)
     ? apps.map((app: unknown, at) =>
-        isJsonObject(app) && isSoketiApp(app) ? translate(app, `${from}[${at}]`, problems) : app,
+        isJsonObject(app) && isSoketiApp(app) ? translateSoketiApp(app, `${from}[${at}]`, problems) : app,
       )
     : apps;
 
-function translate(app: JsonObject, place: string, problems: string[]): JsonObject {
+/** One app of soketi. `place`: begins the name of each of its keys in `problems`. */
+export function translateSoketiApp(app: JsonObject, place: string, problems: string[]): JsonObject {
   const filled = Object.entries(app).filter(([, value]) => value !== null && value !== '');
   return Object.fromEntries(
     filled.flatMap(([given, value]) => {

@@ -4,7 +4,7 @@ import type { DecisionStore, Forgotten } from '../core/ports/decisions.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
 import { AppUpstream } from './gateway/app-upstream.ts';
 import { ownerDigest } from './gateway/credentials.ts';
-import type { TokenRights } from './tokens/token-rights.ts';
+import type { TokenRights } from './rights.ts';
 import { AuthGateway } from './gateway/gateway.ts';
 import type { AppUpstreamOptions, GatewayOptions } from './gateway/options.ts';
 import { gatewayMetrics } from './gateway/metrics.ts';

@@ -19,6 +19,8 @@ import { renamedSettings } from './renamed.ts';
 import { redisOptions, redisSource, redisWarnings } from './redis.ts';
 import { SERVER_SETTINGS } from './server.ts';
 import { soketiVariables } from './soketi.ts';
+import type { AppsDatabase } from '../apps/sql/options.ts';
+import { type Ceilings, largestOf } from '../apps/ceilings.ts';
 import type { App } from '../core/app.ts';
 import type { DecisionLimits } from '../core/decisions.ts';
 import type { TokenOptions } from '../auth/tokens/options.ts';
@@ -30,8 +32,16 @@ import type { TlsOptions } from '../transports/tls.ts';
 export { DEVELOPMENT } from '../apps/find-apps.ts';
 export { SERVER_SETTINGS } from './server.ts';
 
-export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps' | 'restartOnReverb'> {
+export interface Config extends Omit<
+  Values<typeof SERVER_SETTINGS>,
+  'apps' | 'appsDatabase' | 'restartOnReverb'
+> {
+  /** The apps that never change; none if they are in a database. */
   readonly apps: readonly App[];
+  /** `undefined`: the apps are in no database. */
+  readonly appsDatabase: AppsDatabase | undefined;
+  /** The largest limits of any app. */
+  readonly largest: Ceilings;
   /** The source of the apps, for the start block. */
   readonly appsFrom: string;
   /** Apps that the environment names and that are not served, because another source has precedence. */
@@ -68,6 +78,8 @@ export function readConfig(variables: Variables): Config {
   );
   const found = findApps(values, variables, problems);
   const redis = redisOptions(values, problems);
+  if (found.database !== undefined && values.cutoverUpstream !== undefined)
+    problems.push(DATABASE_AND_CUTOVER);
   if (redis?.path === undefined && redis?.host.includes('@') === true) problems.push(CREDENTIALS_IN_HOST);
   problems.push(...workersWithoutRedis(values), ...equalPorts(values));
   const cutover = cutoverOptions(
@@ -92,6 +104,8 @@ export function readConfig(variables: Variables): Config {
     path: values.path.replace(/^\/+|\/+$/g, ''),
     maxBufferTotalBytes: maxBufferTotalBytes || Math.floor(getHeapStatistics().heap_size_limit / 4),
     apps: found.apps,
+    appsDatabase: found.database,
+    largest: largestOf(found.database === undefined ? found.apps : [{ limits: found.database.ceilings }]),
     appsFrom: found.from,
     // An invalid value is reported where the apps are read.
     ...readSettings({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environmentSource(variables), []),
@@ -117,6 +131,9 @@ export function readConfig(variables: Variables): Config {
 
 const CREDENTIALS_IN_HOST =
   'REDIS_HOST=(not shown): expected a host alone; user and password go to REDIS_USERNAME and REDIS_PASSWORD';
+
+const DATABASE_AND_CUTOVER =
+  'WAVEHALL_CUTOVER_UPSTREAM: expected not to be set together with WAVEHALL_APPS_DATABASE, because the bridge to the other server knows its apps from the start; move the browsers first, then the apps';
 
 /** The app for development has public credentials: it is served on the loopback, unless a host is set. */
 const serverHost = (host: string, { from }: FoundApps, variables: Variables): string =>

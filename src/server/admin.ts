@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify';
+import type { AppsControl } from '../admin/routes/apps.ts';
 import type { CutoverControl, MoveOptions } from '../admin/routes/cutover.ts';
 import type { ForgetControl } from '../admin/routes/auth.ts';
 import type { RestartControl } from '../admin/routes/restart.ts';
 import type { WebhookControl } from '../admin/routes/webhooks.ts';
 import { Conflict } from '../admin/requests.ts';
 import type { Config } from '../config/index.ts';
-import type { App } from '../core/app.ts';
 import type { LiveFeed } from '../core/live/feed.ts';
+import type { Apps } from '../core/ports/apps.ts';
 import type { Metric } from '../core/ports/metric.ts';
 import type { StatusSection } from '../core/ports/status.ts';
 import { cutoverMetrics } from '../cutover/status/metrics.ts';
@@ -27,7 +28,9 @@ export interface AdminDeps {
   readonly metrics: Metrics | undefined;
   /** Parts of `GET /admin/status`. */
   readonly status: readonly StatusSection[];
-  readonly apps: readonly App[];
+  readonly apps: Pick<Apps, 'all'>;
+  /** `undefined`: the apps are in no database. */
+  readonly appsControl: AppsControl | undefined;
   readonly live: LiveFeed;
   /** False when this process stops. */
   readonly isOpen: () => boolean;
@@ -45,15 +48,18 @@ export interface AdminDeps {
 export async function openAdmin(
   http: FastifyInstance,
   token: string | undefined,
-  { cutover, metrics, status, apps, live, isOpen, workers, processes, webhooks, auth }: AdminDeps,
+  deps: AdminDeps,
 ): Promise<void> {
+  const { cutover, metrics, status, apps, live, isOpen, workers, processes } = deps;
+  const { appsControl, webhooks, auth } = deps;
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
   await registerAdmin(http, {
     token,
     metrics,
     status: statusReader(status, workers),
-    apps: () => shownApps(apps),
+    apps: () => shownApps(apps.all),
+    appsControl,
     live: new LiveSource(live, workers, isOpen),
     webhooks,
     auth,

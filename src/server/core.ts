@@ -1,9 +1,9 @@
-import { StaticApps } from '../apps/static.ts';
 import { drainTimes } from '../config/clients/drain.ts';
 import type { Config } from '../config/index.ts';
 import { FanOut } from '../core/channels/fan-out.ts';
 import { Hub } from '../core/channels/hub.ts';
 import { SubscriptionCounter } from '../core/channels/subscription-counter.ts';
+import { applyAppChanges } from '../core/client/app-changes.ts';
 import { CoreGateway } from '../core/client/gateway.ts';
 import { Departures } from '../core/drain/departures.ts';
 import { Liveness, type LivenessLimits } from '../core/client/liveness.ts';
@@ -11,6 +11,7 @@ import { TokenExpiry } from '../core/client/token-expiry.ts';
 import type { ClientTokens } from '../core/ports/apps.ts';
 import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
+import type { Apps } from '../core/ports/apps.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { TokenSignins } from '../core/handlers/token-signin.ts';
@@ -27,12 +28,18 @@ const TICK_MS = 1000;
 export type ServerCore = ReturnType<typeof assembleCore>;
 
 /** Connects the parts of the core over these stores, and to the one timer that all of them share. */
-export function assembleCore(config: Config, stores: Stores, logger: Logger, tokens?: ClientTokens) {
+export function assembleCore(
+  config: Config,
+  apps: Apps,
+  stores: Stores,
+  logger: Logger,
+  tokens?: ClientTokens,
+) {
   const clock = Date.now;
   const traffic = new Traffic();
   const refusals = new Refusals(logger, clock, traffic.live);
   const heap = new HeapGuard(config.maxHeapPercent, logger);
-  const shared = { stores, logger, clock, refusals, traffic };
+  const shared = { apps, stores, logger, clock, refusals, traffic };
   const channels = assembleChannels(config, shared);
   const departures = new Departures({
     hub: channels.hub,
@@ -44,7 +51,8 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger, tok
   const { liveness, tabs, ...clients } = assembleClients(config, {
     ...{ ...shared, ...channels, departures, tokenSignins },
   });
-  const { apps, hub, users, subscriptionCounter } = channels;
+  const { hub, users, subscriptionCounter } = channels;
+  apps.onChange((changes) => applyAppChanges(hub, changes));
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
     heap.tick();
@@ -57,9 +65,9 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger, tok
   };
   return {
     ...clients,
+    apps,
     tabs,
     departures,
-    apps,
     hub,
     users,
     heap,
@@ -71,6 +79,7 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger, tok
 }
 
 interface SharedParts {
+  readonly apps: Apps;
   readonly stores: Stores;
   readonly logger: Logger;
   readonly clock: () => number;
@@ -79,14 +88,13 @@ interface SharedParts {
 }
 
 function assembleChannels(config: Config, { stores, logger, clock, refusals, traffic }: SharedParts) {
-  const apps = new StaticApps(config.apps);
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const outbound = new Outbound(buffers, refusals);
   const fanOut = new FanOut({ outbound, latency: traffic.latency, live: traffic.live });
   const hub = new Hub({ ...stores, fanOut, logger, traffic });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
-  return { apps, outbound, hub, users, subscriptionCounter };
+  return { outbound, hub, users, subscriptionCounter };
 }
 
 function assembleClients(

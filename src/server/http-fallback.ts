@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config/index.ts';
+import type { Apps } from '../core/ports/apps.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Gateway } from '../core/ports/transport.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
@@ -8,7 +9,7 @@ import { addressIn, type AddressParts, type Purpose, PURPOSES } from '../transpo
 import { answerPreflight } from '../transports/http-fallback/answers.ts';
 import { HttpFallbackTransport } from '../transports/http-fallback/transport.ts';
 import { PeerReader } from '../transports/peer.ts';
-import { largest, maxLingering } from './entrances/http.ts';
+import { maxLingering } from './entrances/http.ts';
 import { unavailability } from './entrances/unavailability.ts';
 
 /** Type under which Fastify passes a body on without reading it. */
@@ -21,6 +22,7 @@ interface FallbackParts {
   readonly core: {
     readonly gateway: Gateway;
     readonly heap: { readonly isFull: boolean };
+    readonly apps: Pick<Apps, 'isKnown'>;
     readonly refusals: Refusals;
   };
   readonly stores: Stores;
@@ -48,10 +50,10 @@ export function openHttpFallback(http: FastifyInstance, parts: FallbackParts): v
 }
 
 function openTransport({ config, core, stores, shutdown }: FallbackParts): HttpFallbackTransport {
-  const { gateway, heap, refusals } = core;
+  const { gateway, refusals } = core;
   return new HttpFallbackTransport({
     gateway,
-    unavailableFor: unavailability(config, heap, shutdown),
+    unavailableFor: unavailability(config, core, shutdown),
     peers: new PeerReader(config.trustedProxies),
     nodes: stores.sessionNodes,
     limits: {
@@ -64,7 +66,7 @@ function openTransport({ config, core, stores, shutdown }: FallbackParts): HttpF
       closedBytes: config.maxBufferTotalBytes,
     },
     maxSessions: config.maxConnections,
-    messageBytes: largest(config, 'messageBytes'),
+    messageBytes: config.largest.messageBytes,
     refusals,
   });
 }

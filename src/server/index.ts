@@ -1,5 +1,6 @@
 import { drainTimes } from '../config/clients/drain.ts';
 import type { Config } from '../config/index.ts';
+import type { Apps } from '../core/ports/apps.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Auth } from '../auth/index.ts';
 import type { Logger } from '../core/ports/logger.ts';
@@ -16,17 +17,19 @@ import type { Gift } from './handover/peer.ts';
 import { giftOf, listenInTurn } from './handover/ports.ts';
 import { LoadReport } from './health/load-report.ts';
 import { probeContext } from './health/self-check.ts';
-import { largest, maxLingering } from './entrances/http.ts';
+import { maxLingering } from './entrances/http.ts';
 import { unavailability } from './entrances/unavailability.ts';
 import { openHttpFallback } from './http-fallback.ts';
 import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
 import { onTunnel, onWebSocketUpgrade } from './entrances/upgrades.ts';
-import { startWebhooks, webhookControl, webhookFileIn, wishesIn } from './webhooks.ts';
+import { appsControl } from './apps/control.ts';
+import { appsStatus, type OpenApps, openApps } from './apps/open-apps.ts';
+import { startWebhooks, webhookControl, webhookFileIn, wishesIn } from './apps/webhooks.ts';
 import { Shutdown } from './shutdown/shutdown.ts';
 import type { Processes } from './handover/processes.ts';
-import { openStores } from '../stores/index.ts';
+import { openStores, type StoresOptions } from '../stores/index.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { WebSocketTransport } from '../transports/websocket.ts';
 import type { Webhooks } from '../webhooks/index.ts';
@@ -55,6 +58,7 @@ export interface Server {
 /** Parts of a server that its ports need. */
 interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
   readonly certificate: Certificate;
+  readonly appsWatch: OpenApps['watch'];
   readonly webhooks: Webhooks | undefined;
   readonly tokenAccess: TokenAccess;
   readonly processes: Processes | undefined;
@@ -74,20 +78,20 @@ interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
 export async function startServer(config: Config, logger: Logger, processes?: Processes): Promise<Server> {
   const workers = processes?.workers;
   const certificate = new Certificate(config.tls);
-  const webhooksToKeep = { webhooks: wishesIn(config), webhookFile: webhookFileIn(config) };
-  const idempotency = { keys: config.idempotencyKeys, answerBytes: config.idempotencyAnswerBytes };
-  const ownStores = await openStores({ ...config, ...webhooksToKeep, idempotency }, logger);
+  const { apps, watch: appsWatch } = await openApps(config, logger);
+  const ownStores = await openStores(storesOptions(config, apps), logger);
+  appsWatch?.beforeUse((all) => ownStores.prepareApps?.(all) ?? Promise.resolve());
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
-  const tokenAccess = await openTokenAccess(config, logger);
-  const core = assembleCore(config, stores, logger, tokenAccess.tokens);
-  const webhooks = await startWebhooks(config, stores.outbox, logger);
+  const tokenAccess = await openTokenAccess(config, apps, logger);
+  const core = assembleCore(config, apps, stores, logger, tokenAccess.tokens);
+  const webhooks = await startWebhooks(config, apps, stores.outbox, logger);
   const entrances = openEntrances(config, certificate.keyPair, core.refusals);
   const loadReport = openLoadReport(ownStores, core);
   const shutdown = openShutdown(config, {
-    ...{ core, entrances, stores: ownStores, cutover, webhooks, loadReport, logger },
+    ...{ core, entrances, stores: ownStores, cutover, webhooks, loadReport, appsWatch, logger },
   });
-  const canServe = (): boolean => !core.heap.isFull && stores.isReady();
+  const canServe = (): boolean => apps.isKnown && !core.heap.isFull && stores.isReady();
   const isOpen = (): boolean => !shutdown.begun;
   const isReady = (): boolean => isOpen() && canServe();
   const parts = {
@@ -98,6 +102,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
     stores,
     cutover,
     core,
+    appsWatch,
     webhooks,
     tokenAccess,
     certificate,
@@ -130,6 +135,12 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   };
 }
 
+const storesOptions = (config: Config, apps: Apps): StoresOptions => ({
+  ...{ ...config, liveApps: apps },
+  ...{ webhooks: wishesIn(config, apps), webhookFile: webhookFileIn(config) },
+  idempotency: { keys: config.idempotencyKeys, answerBytes: config.idempotencyAnswerBytes },
+});
+
 const httpServersOf = ({ all }: Entrances) => all.map(({ http }) => http);
 
 /** Reports the load of this node to the others, if there may be others. */
@@ -138,7 +149,7 @@ const openLoadReport = ({ clusterLoad }: Stores, { refusals, heap }: ServerCore)
 
 type ShutdownParts = Pick<
   ServerParts,
-  'core' | 'entrances' | 'stores' | 'cutover' | 'webhooks' | 'logger'
+  'core' | 'entrances' | 'stores' | 'cutover' | 'webhooks' | 'appsWatch' | 'logger'
 > & {
   readonly loadReport: LoadReport | undefined;
 };
@@ -165,7 +176,7 @@ function acceptUpgrades({ config, cutover, core, entrances, canServe, shutdown }
   const forRequests = api === main ? [http] : [http, api.http];
   if (cutover !== undefined)
     return openFrontDoor(cutover, config, { ...core, http, forRequests, transport, canServe, shutdown });
-  const contextOf = probeContext(config, core.gateway);
+  const contextOf = probeContext(core.apps, config.path, core.gateway);
   onWebSocketUpgrade(http.server, (request, network, head) =>
     transport.upgrade(request, network, head, contextOf(request)),
   );
@@ -182,11 +193,13 @@ async function openOperatorRoutes(
   const others = [parts.tokenAccess, webhooks, auth].flatMap((each) => each?.metrics ?? []);
   const own = [...nodeMetrics({ ...parts, requests }), ...others];
   const metrics = await openServedMetrics(config, own, { cutover, workers });
-  const { apps } = config;
-  const status = [nodeStatus({ hub: core.hub, stores, isReady, apps: apps.length }), ...stores.status];
+  const { apps } = core;
+  const status = [nodeStatus({ hub: core.hub, stores, isReady, apps }), ...stores.status];
+  if (parts.appsWatch !== undefined) status.push(appsStatus(parts.appsWatch));
   if (webhooks !== undefined) status.push(webhooks.status);
   await openAdmin(entrances.api.http, config.adminToken, {
     ...{ cutover, metrics, status, apps, workers, processes },
+    appsControl: parts.appsWatch && appsControl(parts.appsWatch, parts.logger),
     webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
     auth: forgetControl(auth),
     live: core.traffic.live,
@@ -208,18 +221,15 @@ async function receiveFromCluster(
   );
 }
 
-function openTransport(
-  config: Config,
-  { gateway, heap, refusals }: ServerCore,
-  shutdown: Shutdown,
-): WebSocketTransport {
+function openTransport(config: Config, core: ServerCore, shutdown: Shutdown): WebSocketTransport {
+  const { gateway, refusals } = core;
   return new WebSocketTransport({
     gateway,
-    unavailableFor: unavailability(config, heap, shutdown),
+    unavailableFor: unavailability(config, core, shutdown),
     peers: new PeerReader(config.trustedProxies),
     prefix: config.path,
-    messageBytes: largest(config, 'messageBytes'),
-    fragmentsPerMessage: largest(config, 'fragmentsPerMessage'),
+    messageBytes: config.largest.messageBytes,
+    fragmentsPerMessage: config.largest.fragmentsPerMessage,
     refusals,
     maxLingering: maxLingering(config),
     lingerMs: config.lingerSeconds * 1000,

@@ -1,4 +1,5 @@
 import { getHeapStatistics } from 'node:v8';
+import { appsMetrics, type MeasuredReads } from '../apps/sql/metrics.ts';
 import type { Config } from '../config/index.ts';
 import { counter, gauge, type Metric, scalar } from '../core/ports/metric.ts';
 import type { Stores } from '../core/ports/stores.ts';
@@ -21,10 +22,19 @@ interface NodeParts {
   readonly certificate: Pick<Certificate, 'expiresAtSeconds'>;
   readonly isReady: () => boolean;
   readonly shutdown: DrainState;
+  readonly appsWatch: MeasuredReads | undefined;
 }
 
 /** Metrics of every server, with or without Redis, workers and a cutover. */
-export const nodeMetrics = ({ config, core, stores, requests, shutdown, ...server }: NodeParts): Metric[] => [
+export const nodeMetrics = ({
+  config,
+  core,
+  stores,
+  requests,
+  shutdown,
+  appsWatch,
+  ...server
+}: NodeParts): Metric[] => [
   ...serverMetrics({ config, ...server }),
   ...drainMetrics(shutdown),
   ...trafficMetrics(core.traffic),
@@ -32,6 +42,7 @@ export const nodeMetrics = ({ config, core, stores, requests, shutdown, ...serve
   ...core.refusals.metrics,
   ...tabMetrics(core.tabs),
   ...stores.metrics,
+  ...appsMetrics(appsWatch),
   ...(config.metricsCompat === 'off' ? [] : soketiMetrics(config.metricsCompat, core.traffic, config.port)),
 ];
 

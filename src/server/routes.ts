@@ -5,6 +5,7 @@ import { LISTEN_SETTINGS } from '../config/listen.ts';
 import type { Traffic } from '../core/traffic/traffic.ts';
 import type { Hub } from '../core/channels/hub.ts';
 import type { SocketLimits } from '../core/client/socket-limits.ts';
+import type { Apps } from '../core/ports/apps.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import { reusing } from '../core/util/reuse.ts';
@@ -14,7 +15,7 @@ import type { MemoryUsage, ServedMetrics } from '../http/metrics.ts';
 import { type HttpOptions, registerHttp } from '../http/plugin.ts';
 import type { RequestCounts } from '../http/request-counts.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { forgettingCommands } from './access/gateway.ts';
+import { forgettingCommands } from './access/forgetting.ts';
 import { openHealthChecks } from './health/checks.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
@@ -35,7 +36,8 @@ export interface RouteParts {
   readonly workers: WorkerGroup | undefined;
   readonly stores: Stores;
   readonly cutover: Cutover | undefined;
-  readonly core: Pick<HttpOptions, 'apps' | 'refusals'> & {
+  readonly core: Pick<HttpOptions, 'refusals'> & {
+    readonly apps: Apps;
     readonly traffic: Traffic;
     readonly hub: Hub;
     readonly sockets: SocketLimits;
@@ -49,7 +51,7 @@ export interface RouteParts {
 export function registerRoutes(parts: RouteParts, metrics: Metrics | undefined): void {
   const { config, workers, stores, core, entrances, isReady } = parts;
   const ownUrl = (): URL | undefined => entrances.main.url(config.path);
-  const health = openHealthChecks({ config, core, stores, workers, isReady, ownUrl });
+  const health = openHealthChecks({ core, stores, workers, isReady, ownUrl });
   for (const entrance of entrances.all)
     registerHttp(entrance.http, {
       ...httpOptions(parts),

@@ -90,7 +90,9 @@ function readSetting(setting: Setting<unknown>, source: SettingSource, problems:
 }
 
 const shownValue = ({ name }: Setting<unknown>, text: string): string =>
-  /SECRET|TOKEN|PASSWORD|PASSPHRASE|APPS$|CREDENTIALS/.test(name) ? '(not shown)' : shownText(text);
+  /SECRET(?!_OVERLAP)|TOKEN|PASSWORD|PASSPHRASE|^WAVEHALL_APPS$|CREDENTIALS/.test(name)
+    ? '(not shown)'
+    : shownText(text);
 
 /** A text for a message: short, and without the user and the password of a URL. */
 export const shownText = (text: string): string =>

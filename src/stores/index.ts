@@ -1,6 +1,7 @@
 import type { App } from '../core/app.ts';
 import type { DecisionLimits } from '../core/decisions.ts';
 import { retentionOf } from '../core/channels/retention.ts';
+import type { Apps } from '../core/ports/apps.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { ChannelRef } from '../core/ports/channel-ref.ts';
 import type { Logger } from '../core/ports/logger.ts';
@@ -17,6 +18,8 @@ export interface StoresOptions {
   /** The file that keeps the state of a cutover across restarts of a single node. */
   readonly cutoverStateFile: string | undefined;
   readonly apps: readonly App[];
+  /** The apps as they are now, where they may change; in place of `apps`. */
+  readonly liveApps?: Pick<Apps, 'all' | 'get'> | undefined;
   readonly replaySignatures: number;
   readonly decisionLimits: DecisionLimits;
   readonly idempotency?: IdempotencyLimits;
@@ -28,11 +31,13 @@ export interface StoresOptions {
 
 /** Opens the stores: in memory for one node, in Redis for several. The code for Redis is loaded only where it is used. */
 export async function openStores(options: StoresOptions, logger: Logger): Promise<Stores> {
-  const { redis, apps, replaySignatures, idempotency, decisionLimits, webhooks } = options;
+  const { redis, apps, liveApps, replaySignatures, idempotency, decisionLimits, webhooks } = options;
   if (redis === undefined) return openForOneNode(options, logger);
   const { openRedisStores } = await import('./redis/index.ts');
+  const appOf = liveApps === undefined ? lookup(apps) : (id: string) => liveApps.get(id);
+  const presentApps = liveApps && (() => liveApps.all);
   const limits = { replaySignatures, idempotency, decisionLimits };
-  const shared = { apps, ...limits, historyTtlMs: ttlsOf(apps), webhooks };
+  const shared = { apps, presentApps, ...limits, historyTtlMs: ttlsOf(appOf), webhooks };
   return openRedisStores({ ...redis, ...shared }, logger);
 }
 
@@ -56,10 +61,14 @@ async function openForOneNode(options: StoresOptions, logger: Logger): Promise<S
   };
 }
 
-function ttlsOf(apps: readonly App[]): (ref: ChannelRef) => number {
+function lookup(apps: readonly App[]): (id: string) => App | undefined {
   const byId = new Map(apps.map((app) => [app.id, app]));
-  return ({ app: id, channel }) => {
-    const app = byId.get(id);
+  return (id) => byId.get(id);
+}
+
+const ttlsOf =
+  (appOf: (id: string) => App | undefined) =>
+  ({ app: id, channel }: ChannelRef): number => {
+    const app = appOf(id);
     return app === undefined ? 0 : retentionOf(app, channel).ttlSeconds * 1000;
   };
-}

@@ -1,3 +1,4 @@
+import type { Credential } from '#protocol';
 import type { App, WebhookEndpoint } from '../core/app.ts';
 import { within } from '../core/util/time.ts';
 import type { WebhooksDeps } from './deps.ts';
@@ -18,18 +19,29 @@ export class Endpoint implements MeasuredEndpoint {
   readonly sink: Sink;
   readonly delivery: EndpointDelivery;
   readonly #deps: WebhooksDeps;
+  readonly #endpoint: WebhookEndpoint;
+  #credential: Credential;
   waiting = { entries: 0, oldestMs: 0 };
 
   constructor(app: App, endpoint: WebhookEndpoint, deps: WebhooksDeps) {
     this.name = endpoint.name;
     this.app = app.id;
     this.#deps = deps;
-    this.sink = openSink(app, endpoint, deps);
+    this.#endpoint = endpoint;
+    this.#credential = app.credentials[0];
+    this.sink = openSink(app, endpoint, () => this.#credential, deps);
     this.delivery = new EndpointDelivery({ ...deps, endpoint, sink: this.sink });
   }
 
   get counts() {
     return this.delivery.counts;
+  }
+
+  /** False when the endpoint has changed, so that it needs another sink. Else signs by the app's credential of now. */
+  continueFor({ id, credentials }: App, endpoint: WebhookEndpoint): boolean {
+    if (id !== this.app || !isSame(endpoint, this.#endpoint)) return false;
+    this.#credential = credentials[0];
+    return true;
   }
 
   /** Reads what waits; keeps the last values when the outbox does not answer. Never rejects. */
@@ -59,15 +71,22 @@ export class Endpoint implements MeasuredEndpoint {
   }
 }
 
+const isSame = (one: WebhookEndpoint, other: WebhookEndpoint): boolean =>
+  one === other || JSON.stringify(one) === JSON.stringify(other);
+
 /** State of an endpoint, for operators. */
 export type EndpointReport = ReturnType<Endpoint['status']>;
 
 /** Opens the sink that the scheme of the URL names. Throws when the URL names none. */
-function openSink(app: App, endpoint: WebhookEndpoint, deps: WebhooksDeps): Sink {
+function openSink(
+  app: App,
+  endpoint: WebhookEndpoint,
+  credential: () => Credential,
+  deps: WebhooksDeps,
+): Sink {
   const { settings, userAgent, clock, resolver = systemResolver } = deps;
   const { timeoutMs, maxInFlight: maxConnections, allowedNetworks } = settings;
   if (/^https?:$/.test(endpoint.url.protocol)) {
-    const credential = () => app.credentials[0];
     return new HttpSink({
       endpoint,
       credential,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { App } from '../core/app.ts';
 import type { Metric } from '../core/ports/metric.ts';
 import type { StatusSection } from '../core/ports/status.ts';
 import type { WebhooksDeps } from './deps.ts';
@@ -24,6 +25,8 @@ export interface Webhooks {
   list(): Promise<readonly EndpointReport[]>;
   /** Sends one `channel_occupied` at once, past outbox, retries and breaker. `undefined`: there is no endpoint of that name. */
   test(endpoint: string): Promise<SendResult | undefined>;
+  /** Delivers for these apps from now on: endpoints that are the same go on, others end as `close` does, new ones begin. */
+  update(apps: readonly App[]): void;
   /** Stops taking, and waits for requests in flight up to `closeWithinMs`; the rest stays in the outbox. */
   close(): Promise<void>;
   /** Logs the events that were dropped since the last line. Call it last: an outbox that closes drops what its store does not take. */
@@ -33,7 +36,7 @@ export interface Webhooks {
 /** Starts to deliver the events of the outbox to all endpoints of the apps (SPEC 9). Throws when an endpoint's URL has no sink. */
 export function openWebhooks(deps: WebhooksDeps): Webhooks {
   const { apps, outbox, logger, clock } = deps;
-  const endpoints = apps.flatMap((app) => app.webhooks.map((each) => new Endpoint(app, each, deps)));
+  const endpoints = endpointsOf(apps, [], deps);
   const readWaiting = () => Promise.all(endpoints.map((each) => each.readWaiting()));
   const list = async () => {
     await readWaiting();
@@ -59,12 +62,30 @@ export function openWebhooks(deps: WebhooksDeps): Webhooks {
     async test(name) {
       return endpoints.find((each) => each.name === name)?.sink.send(testMessage(clock()));
     },
+    update(present) {
+      const next = endpointsOf(present, endpoints, deps);
+      const gone = endpoints.filter((each) => !next.includes(each));
+      endpoints.splice(0, endpoints.length, ...next);
+      for (const { delivery } of gone) void delivery.close();
+      for (const { delivery } of endpoints) delivery.notify();
+    },
     async close() {
       clearInterval(timer);
       await Promise.all(endpoints.map(({ delivery }) => delivery.close()));
     },
     reportDropped: () => drops.flush(),
   };
+}
+
+/** The endpoints of these apps; those that have not changed are taken from `present`. */
+function endpointsOf(apps: readonly App[], present: readonly Endpoint[], deps: WebhooksDeps): Endpoint[] {
+  const byName = new Map(present.map((each) => [each.name, each]));
+  return apps.flatMap((app) =>
+    app.webhooks.map((endpoint) => {
+      const same = byName.get(endpoint.name);
+      return same?.continueFor(app, endpoint) === true ? same : new Endpoint(app, endpoint, deps);
+    }),
+  );
 }
 
 function testMessage(timeMs: number) {

@@ -69,7 +69,7 @@ describe('turns', () => {
     expect(started).toEqual(['x', 'y', 'next']);
   });
 
-  test('14.7 none starts while none may', async () => {
+  test('14.7 none starts while none may', () => {
     let may = false;
     const { run, started, turns } = start(LIMITS, () => may);
     void run('a');

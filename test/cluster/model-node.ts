@@ -104,7 +104,7 @@ export class ModelNode {
     this.node = new ClusterNode({
       ...shared,
       options: { leaseMs: LEASE_MS, settlingMs: SETTLING_MS },
-      installation: new Installation({ ...shared, apps: [] }),
+      installation: new Installation({ ...shared, apps: () => [] }),
     });
     const { webhooks: wishes, webhookOwnerMs: ownerMs } = needs;
     this.outbox = wishes && new RedisOutbox({ ...shared, wishes, ownerMs });
@@ -137,7 +137,7 @@ export class ModelNode {
         node,
         membership,
         quota,
-        apps: [],
+        apps: () => [],
         pauseMs: LEASE_MS,
         settleMs: 4 * LEASE_MS,
       }),

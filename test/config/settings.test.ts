@@ -3,7 +3,6 @@ import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
 import { ConfigError } from '../../src/settings/settings.ts';
 import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
-import { METRICS_SOCKETS, socketShares } from '../../src/config/listen.ts';
 import { problemsIn } from './problems.ts';
 
 type Variables = Record<string, string>;
@@ -65,6 +64,10 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('2.7', 'WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS', 0),
   whole('2.5', 'WAVEHALL_REFUSAL_DELAY_MS', 1000, 0, 10_000),
   whole('2.5', 'WAVEHALL_MAX_DELAYED_REFUSALS', 1000),
+  whole('2.18', 'WAVEHALL_APPS_REFRESH_SECONDS', 3, 1, 3600),
+  whole('2.18', 'WAVEHALL_APPS_DATABASE_TIMEOUT', 5, 1, 300),
+  whole('2.18', 'WAVEHALL_MAX_APPS', 1000, 1, 100_000),
+  whole('7.6', 'WAVEHALL_SECRET_OVERLAP_SECONDS', 3600, 0, 2_592_000),
   whole('8.11', 'WAVEHALL_RESERVED_FILES', 64),
   whole('2.15', 'WAVEHALL_LINGER_SECONDS', 5, 1, 3600),
   whole('2.15', 'WAVEHALL_MAX_LINGERING', 0),
@@ -189,6 +192,7 @@ const SWITCHES = [
   { rule: '3.13', name: 'REVERB_SCALING_ENABLED', usual: false },
   { rule: '3.13', name: 'REDIS_TLS', usual: false },
   { rule: '3.13', name: 'WAVEHALL_REDIS_TLS_VERIFY', usual: true },
+  { rule: '2.18', name: 'WAVEHALL_APPS_DATABASE_TLS_VERIFY', usual: true },
   { rule: '11.2', name: 'WAVEHALL_CUTOVER_PROXY_HTTP', usual: true },
   { rule: '11.17', name: 'WAVEHALL_CUTOVER_TLS_VERIFY', usual: true },
   { rule: '9.6', name: 'REVERB_WEBHOOK_BATCHING_ENABLED', usual: false },
@@ -260,6 +264,8 @@ const TEXTS = [
   { rule: '3.13', name: 'REDIS_PATH', usual: undefined, given: '/r.sock', value: '/r.sock' },
   { rule: '3.13', name: 'WAVEHALL_REDIS_PREFIX', usual: 'wavehall:', given: 'w:', value: 'w:' },
   { rule: '3.13', name: 'WAVEHALL_REDIS_TLS_CA', usual: undefined, given: 'ca.crt', value: 'ca.crt' },
+  { rule: '2.18', name: 'WAVEHALL_APPS_DATABASE_TLS_CA', usual: undefined, given: 'ca.crt', value: 'ca.crt' },
+  { rule: '2.18', name: 'WAVEHALL_APPS_TABLE', usual: 'apps', given: 'live.apps_2', value: 'live.apps_2' },
   {
     rule: '3.13',
     name: 'WAVEHALL_REDIS_SENTINELS',
@@ -284,6 +290,13 @@ const TEXTS = [
     ],
   },
   { rule: '11.5', name: 'WAVEHALL_ADMIN_TOKEN', usual: undefined, given: 't', value: 't' },
+  {
+    rule: '14.2',
+    name: 'WAVEHALL_AUTH_UPSTREAM',
+    usual: undefined,
+    given: 'http://php:8000',
+    value: new URL('http://php:8000'),
+  },
   {
     rule: '11.2',
     name: 'WAVEHALL_CUTOVER_UPSTREAM',
@@ -338,7 +351,8 @@ const TEXTS = [
 
 /** Their tests: apps.test.ts, tokens.test.ts, and test/cli/reverb-restart.test.ts. */
 const NOT_HERE = [
-  ...['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE', 'WAVEHALL_RESTART_ON_REVERB', 'WAVEHALL_CHANNEL_RULES'],
+  ...['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE', 'WAVEHALL_APPS_DATABASE'],
+  ...['WAVEHALL_RESTART_ON_REVERB', 'WAVEHALL_CHANNEL_RULES'],
   ...['WAVEHALL_JWT_SECRET', 'WAVEHALL_JWT_PUBLIC_KEY', 'WAVEHALL_JWT_JWKS_URL'],
 ];
 
@@ -625,16 +639,5 @@ describe('ports', () => {
       'WAVEHALL_API_HOST has no effect, because WAVEHALL_API_PORT is not set',
       'WAVEHALL_METRICS_HOST has no effect, because WAVEHALL_METRICS_PORT is not set',
     ]);
-  });
-
-  test('8.13 each port has sockets of its own, and together they have no more than the process', () => {
-    expect(socketShares({ apiPort: undefined, metricsPort: undefined }, 960)).toMatchObject({ main: 960 });
-    const { main, api, metrics } = socketShares({ apiPort: 1, metricsPort: 2 }, 960);
-    expect([main + api + metrics, api, metrics]).toEqual([960, 120, METRICS_SOCKETS]);
-    expect(socketShares({ apiPort: 1, metricsPort: 2 }, 0)).toEqual({
-      main: 0,
-      api: 0,
-      metrics: METRICS_SOCKETS,
-    });
   });
 });

@@ -162,7 +162,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     '512 levels are accepted, 513 are not',
   ],
   'bytes of a message or a request body, whatever is set': [
-    'src/server/entrances/http.ts',
+    'src/apps/ceilings.ts',
     'CEILING_BYTES',
     'attacks/limits',
     'to 16 MiB',

@@ -167,7 +167,15 @@ describe('a body', () => {
 const failing = (
   port: Exclude<
     keyof Stores,
-    'close' | 'isReady' | 'ping' | 'warnings' | 'lossMeter' | 'clusterLoad' | 'handover' | 'outbox'
+    | 'close'
+    | 'isReady'
+    | 'ping'
+    | 'warnings'
+    | 'lossMeter'
+    | 'clusterLoad'
+    | 'handover'
+    | 'outbox'
+    | 'prepareApps'
   >,
   method: string,
   error: unknown,

@@ -16,6 +16,7 @@ import { serverMetrics, workerMetrics } from '../../src/server/metrics.ts';
 import { drainMetrics } from '../../src/server/shutdown/metrics.ts';
 import { lagMetric, lossMetrics } from '../../src/stores/redis/health/loss/loss-metrics.ts';
 import { redisMetrics } from '../../src/stores/redis/metrics.ts';
+import { appsMetrics } from '../../src/apps/sql/metrics.ts';
 import { webhookMetrics } from '../../src/webhooks/metrics.ts';
 
 const noCounts = new Proxy({}, { get: () => 0 }) as ReturnType<Parameters<typeof redisMetrics>[2]>;
@@ -41,6 +42,7 @@ export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
     ...drainMetrics({ begun: false, socketsLeft: 0 }),
   ],
   'Apps: connections, channels, events': trafficMetrics(new Traffic()),
+  'Apps of a database': appsMetrics(undefined),
   'Clients that come back': tabMetrics({ open: 0, away: 0, dropped: 0 }),
   'HTTP requests': [...new RequestCounts('').metrics, ...idempotencyMetrics({ ...NO_KEYS, forgotten: 0 })],
   'Auth gateway': gatewayMetrics(

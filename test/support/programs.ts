@@ -22,7 +22,7 @@ export function program(name: string): string {
  */
 export function withPrograms(title: string, names: readonly string[], tests: () => void): void {
   const missing = names.filter((name) => findProgram(name) === undefined);
-  const reason = `${missing.join(', ')} missing: apt-get install apache2 caddy haproxy nginx supervisor systemd yamllint`;
+  const reason = `${missing.join(', ')} missing: apt-get install apache2 caddy haproxy mariadb-server nginx postgresql supervisor systemd yamllint`;
   if (missing.length === 0) describe(title, tests);
   else if (process.env['CI'] === undefined) test.skip(`${title} (skipped: ${reason})`, () => undefined);
   else test(title, () => expect.unreachable(reason));

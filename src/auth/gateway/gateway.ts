@@ -8,7 +8,7 @@ import { Tally } from '../../core/util/tally.ts';
 import type { HeaderLine } from '../../net/headers.ts';
 import type { HttpAnswer } from '../../net/http-client.ts';
 import { AppUnavailable, type AppUpstream, type OutgoingRequest } from './app-upstream.ts';
-import type { TokenRights } from '../tokens/token-rights.ts';
+import type { TokenRights } from '../rights.ts';
 import { credentialsIn } from './credentials.ts';
 import { type Decision, decisionIn, signedBody } from './decision.ts';
 import {

@@ -9,41 +9,12 @@ import { userDataOf } from '../rules/member.ts';
 import { claimNamesIn, decide, type RuleDecision, type RuleRefusal } from '../rules/rule-set.ts';
 import { TokenError, type TokenFault } from './faults.ts';
 import { isTokenShaped } from './header.ts';
+import type { TokenDecision, TokenRights } from '../rights.ts';
 import type { TokenOptions } from './options.ts';
 import type { TokenVerifier } from './verifier.ts';
 
 /** Cause of a refusal, as the log and metrics name it. `shared_secret`: only the app can give the key of an encrypted channel. */
 export type RefusalCause = TokenFault | RuleRefusal | 'app' | 'user' | 'channel_name' | 'shared_secret';
-
-/** Decision about one request to the gateway. */
-export type TokenDecision =
-  | {
-      readonly isAllowed: true;
-      readonly app: App;
-      /** The `channel_data` of a member, where the channel has some. */
-      readonly channelData?: string;
-      /** The `user_data` of a sign-in. */
-      readonly userData?: string;
-      /** Unix time in milliseconds; `undefined`: the right has no end. */
-      readonly expiresAtMs: number | undefined;
-    }
-  | {
-      readonly isAllowed: false;
-      readonly reason: RefusalCause;
-      /** The same request may be allowed in a moment. */
-      readonly isTemporary: boolean;
-    };
-
-/** Decides by a bearer token what its owner may do, without asking the app. */
-export interface TokenRights {
-  /**
-   * `channel`: empty for a sign-in. `undefined`: the credentials are not a token, or no rule decides and the app is to be asked.
-   */
-  decide(request: {
-    readonly authorization: string | undefined;
-    readonly channel: string;
-  }): Promise<TokenDecision | undefined>;
-}
 
 /** Decision of the rules about a channel of the app; a name that no channel may have is refused before they are read. */
 export type ChannelDecision =

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readConfig } from '../../config/index.ts';
+import { type Config, readConfig } from '../../config/index.ts';
 import type { App } from '../../core/app.ts';
 import type { Variables } from '../../settings/settings.ts';
 import { type AdminAddress, localAdminUrl } from '../admin-client.ts';
@@ -30,7 +30,8 @@ export const addAdminOptions = (command: Command): Command =>
 export const addAppOptions = (command: Command): Command =>
   addServerOptions(command).option('--app <id>', 'the app, when there are several');
 
-const addServerOptions = (command: Command): Command =>
+/** Adds the flags of every command. */
+export const addServerOptions = (command: Command): Command =>
   command
     .option('--url <url>', URL_HELP)
     .option('--env-file <file>', ENV_HELP)
@@ -52,10 +53,19 @@ export function adminAddress(flags: ServerFlags): AdminAddress {
 }
 
 /** HTTP API of one app, with the apps and secrets that `wavehall start` would read. Throws a `ConfigError`. */
-export function appAddress(flags: AppFlags): AppAddress {
+export async function appAddress(flags: AppFlags): Promise<AppAddress> {
   const variables = variablesOf(flags);
-  const { apps } = readConfig(variables);
+  const apps = await appsOf(readConfig(variables));
   return { url: flags.url ?? localAdminUrl(variables), app: chosenApp(apps, flags.app) };
+}
+
+/** The apps of a configuration; those of a database are read once. */
+export async function appsOf({
+  apps,
+  appsDatabase,
+}: Pick<Config, 'apps' | 'appsDatabase'>): Promise<readonly App[]> {
+  if (appsDatabase === undefined) return apps;
+  return (await import('../../apps/sql/watch.ts')).readAppsOnce(appsDatabase);
 }
 
 function chosenApp(apps: readonly App[], id: string | undefined): App {

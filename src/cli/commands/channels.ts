@@ -25,7 +25,7 @@ export function addChannels(program: Command): void {
           ...(flags.prefix !== undefined && { filter_by_prefix: flags.prefix }),
           ...(flags.info !== undefined && { info: flags.info }),
         };
-        const answer = await askApp<ChannelList>(appAddress(flags), {
+        const answer = await askApp<ChannelList>(await appAddress(flags), {
           method: 'GET',
           path: '/channels',
           query,

@@ -25,7 +25,7 @@ export function addHistory(program: Command): void {
     .action((channel: string, flags: HistoryFlags) =>
       runCommand(async () => {
         const { after, limit } = flags;
-        const answer = await askApp<ChannelHistory>(appAddress(flags), {
+        const answer = await askApp<ChannelHistory>(await appAddress(flags), {
           method: 'GET',
           path: `/channels/${encodeURIComponent(channel)}/events`,
           query: { ...(after !== undefined && { after }), ...(limit !== undefined && { limit }) },

@@ -44,7 +44,7 @@ export function addStatus(program: Command): void {
 }
 
 async function printOfApp(flags: AppFlags): Promise<void> {
-  const address = appAddress(flags);
+  const address = await appAddress(flags);
   const get = <T>(path: string): Promise<T> => askApp<T>(address, { method: 'GET', path });
   const { connections } = await get<{ connections: number }>('/connections');
   const channels = Object.keys((await get<{ channels: object }>('/channels')).channels).length;

@@ -10,7 +10,7 @@ export function addTerminate(program: Command): void {
     .action((user: string, flags: AppFlags) =>
       runCommand(async () => {
         const path = `/users/${encodeURIComponent(user)}/terminate_connections`;
-        const answer = await askApp<object>(appAddress(flags), { method: 'POST', path, body: {} });
+        const answer = await askApp<object>(await appAddress(flags), { method: 'POST', path, body: {} });
         print(flags, answer, () => [`All connections of user ${shown(user)} are closed.`]);
       }),
     );

@@ -23,7 +23,7 @@ export function addTrigger(program: Command): void {
     .option('--socket-id <id>', 'leave out this socket, as toOthers() does')
     .action((channel: string, name: string, given: string | undefined, flags: TriggerFlags) =>
       runCommand(async () => {
-        const address = appAddress(flags);
+        const address = await appAddress(flags);
         const data = given === FROM_STDIN ? await readStdin() : (given ?? '{}');
         const info = kindOf(channel).members ? 'user_count' : 'subscription_count';
         const socket = flags.socketId !== undefined && { socket_id: flags.socketId };

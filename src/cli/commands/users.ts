@@ -10,7 +10,7 @@ export function addUsers(program: Command): void {
     .action((channel: string, flags: AppFlags) =>
       runCommand(async () => {
         const path = `/channels/${encodeURIComponent(channel)}/users`;
-        const answer = await askApp<{ users: readonly { id: string }[] }>(appAddress(flags), {
+        const answer = await askApp<{ users: readonly { id: string }[] }>(await appAddress(flags), {
           method: 'GET',
           path,
         });

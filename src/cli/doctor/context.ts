@@ -57,7 +57,7 @@ export async function openContext(options: DoctorOptions): Promise<Context> {
       ? undefined
       : await readLaravelApp(options.laravel, variables, Math.max(options.timeoutMs, PHP_TIMEOUT_MS));
   const serverEnv = options.envFile === undefined ? laravel?.env : readEnv(options.envFile, variables);
-  const server = readServerSide(serverEnv?.values ?? variables);
+  const server = await withApps(readServerSide(serverEnv?.values ?? variables));
   const broadcast = broadcastOf(laravel, serverEnv?.values ?? variables);
   const files = { options, laravel, serverEnv, server, broadcast };
   return { ...files, network: new Network(networkOptions(files, given)) };
@@ -136,6 +136,18 @@ function readServerSide(variables: Variables): ServerSide {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { config: undefined, problems: error.problems };
+  }
+}
+
+/** Reads the apps of a database; when it cannot be read, that is a problem of the settings. */
+async function withApps(server: ServerSide): Promise<ServerSide> {
+  const { config } = server;
+  if (config?.appsDatabase === undefined) return server;
+  try {
+    const { readAppsOnce } = await import('../../apps/sql/watch.ts');
+    return { config: { ...config, apps: await readAppsOnce(config.appsDatabase) }, problems: [] };
+  } catch (error) {
+    return { config: undefined, problems: [(error as Error).message] };
   }
 }
 

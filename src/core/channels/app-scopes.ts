@@ -41,9 +41,8 @@ export class AppScopes<Channel extends Occupied> {
 
   /** Lists the connections of one app, or of all. */
   *connections(app?: string): Iterable<Connection> {
-    for (const [id, scope] of this.#scopes) {
-      if (app === undefined || app === id) yield* scope.connections.values();
-    }
+    if (app !== undefined) return yield* this.#scopes.get(app)?.connections.values() ?? [];
+    for (const { connections } of this.#scopes.values()) yield* connections.values();
   }
 
   get size(): number {

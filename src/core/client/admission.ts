@@ -77,11 +77,12 @@ export class Admission {
     if (!(await this.#deps.quota.admit(app.id, app.limits.connections))) {
       return this.#refuse(socket, handshake, [errors.overQuota, 'app_quota'], app);
     }
-    // Other clients connected, or the server stopped, while the quota answered.
-    const late = this.#reasonAgainst(app, socket, handshake);
-    if (late === undefined) return this.#connect(app, socket, handshake);
+    // Other clients connected, the app changed, or the server stopped, while the quota answered.
+    const present = await this.#deps.apps.byId(app.id);
+    const late = present === undefined ? UNKNOWN_APP : this.#reasonAgainst(present, socket, handshake);
+    if (present !== undefined && late === undefined) return this.#connect(present, socket, handshake);
     this.#deps.quota.dismiss(app.id);
-    return this.#refuse(socket, handshake, late, app);
+    return this.#refuse(socket, handshake, late ?? UNKNOWN_APP, app);
   }
 
   /** `code`: with which the socket closed. */

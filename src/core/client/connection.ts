@@ -76,7 +76,8 @@ interface ConnectionParts {
 
 /** An admitted client, whatever its transport. */
 export class Connection {
-  readonly app: App;
+  /** The app as it is now: it is replaced when it changes (SPEC 2.18). */
+  app: App;
   readonly socketId: string;
   readonly socket: Socket;
   readonly openedAtMs: number;

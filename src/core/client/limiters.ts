@@ -1,11 +1,13 @@
 /** Lets `burst` through at once and `perSecond` in the long run. No timer, no allocation per take. */
 export class TokenBucket {
+  readonly perSecond: number;
   #tokens: number;
   #filledAtMs: number;
   readonly #perMs: number;
   readonly #burst: number;
 
   constructor(perSecond: number, burst: number, nowMs: number) {
+    this.perSecond = perSecond;
     this.#perMs = perSecond / 1000;
     this.#burst = burst;
     this.#tokens = burst;

@@ -1,3 +1,4 @@
+import type { App } from '../app.ts';
 import type { ClusterLoad } from './nodes/cluster-load.ts';
 import type { DecisionStore } from './decisions.ts';
 import type { Broker, CachedEvents, History } from './events.ts';
@@ -72,6 +73,8 @@ export interface Stores {
   readonly handover?: Handover;
   /** `undefined`: no app has webhooks. */
   readonly outbox?: Outbox;
+  /** Called with all apps before new ones among them are served. Never rejects. `undefined`: there is nothing to do. */
+  readonly prepareApps?: (apps: readonly App[]) => Promise<void>;
   /** Metrics of the stores. */
   readonly metrics: readonly Metric[];
   /** Parts of the status of this node. */

@@ -10,7 +10,7 @@ export interface ChannelWishes {
   readonly counts: boolean;
 }
 
-/** Wishes of all endpoints, as far as the stores have to know them. */
+/** Wishes of all endpoints, as far as the stores have to know them. Where apps may change, each read gives those of now. */
 export interface WebhookWishes {
   /** `undefined`: no endpoint wants anything of this channel. */
   of(ref: ChannelRef): ChannelWishes | undefined;
@@ -19,7 +19,7 @@ export interface WebhookWishes {
    * which knows no channels before.
    */
   readonly apps: ReadonlyMap<string, ChannelWishes>;
-  /** Names of all endpoints of an app; an endpoint's name is unique over all apps. */
+  /** Names of all endpoints of all apps, the same list until one changes; an endpoint's name is unique over all apps. */
   readonly endpoints: readonly string[];
   /** Time after which a channel counts as vacated, and a member as removed (SPEC 9.4). */
   readonly smoothingMs: number;

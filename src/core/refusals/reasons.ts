@@ -1,6 +1,8 @@
 /** Every reason for which a client or publisher is refused, slowed down or disconnected, with the text of its log line. */
 export const REASONS = {
   unknown_app: 'Clients asked for an app key that is not configured',
+  apps_unknown:
+    'Clients were answered 503: the apps were not read from their database yet (WAVEHALL_APPS_DATABASE)',
   app_disabled: 'Clients or requests of a disabled app were refused',
   app_quota: 'Clients were refused: the app has reached REVERB_APP_MAX_CONNECTIONS',
   protocol_version: 'Clients were refused: the protocol version in their URL is not supported (4 or more is)',

@@ -22,12 +22,37 @@ type WishSettings = Pick<WebhookWishes, 'smoothingMs' | 'maxWaiting' | 'maxDead'
 
 /** Makes the wishes of all endpoints of these apps; `undefined` without any. */
 export function webhookWishes(apps: readonly App[], settings: WishSettings): WebhookWishes | undefined {
-  const endpoints = apps.flatMap(({ webhooks }) => webhooks.map(({ name }) => name));
-  if (endpoints.length === 0) return undefined;
-  const byId = new Map(apps.filter(({ webhooks }) => webhooks.length > 0).map((app) => [app.id, app]));
+  const wishes = wishesOfAll(apps);
+  return wishes.endpoints.length === 0 ? undefined : { ...settings, ...wishes };
+}
+
+/** Makes the wishes of apps that may change: they are always those of the apps as they are now. */
+export function liveWebhookWishes(
+  apps: { readonly all: readonly App[] },
+  settings: WishSettings,
+): WebhookWishes {
+  let madeFor = apps.all;
+  let made = wishesOfAll(madeFor);
+  const present = (): typeof made => {
+    if (madeFor !== apps.all) made = wishesOfAll((madeFor = apps.all));
+    return made;
+  };
   return {
     ...settings,
-    endpoints,
+    get endpoints() {
+      return present().endpoints;
+    },
+    get apps() {
+      return present().apps;
+    },
+    of: (ref) => present().of(ref),
+  };
+}
+
+function wishesOfAll(apps: readonly App[]): Pick<WebhookWishes, 'endpoints' | 'apps' | 'of'> {
+  const byId = new Map(apps.filter(({ webhooks }) => webhooks.length > 0).map((app) => [app.id, app]));
+  return {
+    endpoints: apps.flatMap(({ webhooks }) => webhooks.map(({ name }) => name)),
     apps: new Map([...byId].map(([id, app]) => [id, wishesOfAnyChannel(app)])),
     of: (ref) => wishesOf(byId.get(ref.app), ref),
   };

@@ -1,18 +1,18 @@
 import type { FastifyInstance } from 'fastify';
 import type { Auth } from '../../auth/index.ts';
+import type { TokenRights } from '../../auth/rights.ts';
 import type { ForgetControl } from '../../admin/routes/auth.ts';
 import type { Config } from '../../config/index.ts';
 import type { AppProvider } from '../../core/ports/apps.ts';
-import type { NodeCommands, Stores } from '../../core/ports/stores.ts';
+import type { Stores } from '../../core/ports/stores.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
 import { unmappedAddress } from '../../core/util/ip-address.ts';
-import type { TokenAccess } from './tokens.ts';
 import { PeerReader } from '../../transports/peer.ts';
 
 interface AuthParts {
   readonly config: Config;
   readonly stores: Pick<Stores, 'decisions'>;
-  readonly tokenAccess: TokenAccess;
+  readonly tokenAccess: { readonly tokens: TokenRights | undefined };
   readonly core: { readonly apps: AppProvider; readonly refusals: Refusals };
 }
 
@@ -47,12 +47,3 @@ export async function openAuthGateway(
 /** SPEC 14.6: what the admin API forgets; `undefined`: there is no gateway. */
 export const forgetControl = (auth: Auth | undefined): ForgetControl | undefined =>
   auth && { forget: (what) => auth.forget(what) };
-
-/** SPEC 14.6: commands for all nodes that forget the decisions of a user whose connections they terminate. */
-export const forgettingCommands = ({ nodeCommands, decisions }: Stores): Pick<NodeCommands, 'terminate'> => ({
-  terminate: async (app, user) => {
-    // First, so that no client is signed for that reconnects at once.
-    await decisions.forget({ what: 'user', app, user });
-    await nodeCommands.terminate(app, user);
-  },
-});

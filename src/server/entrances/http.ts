@@ -6,8 +6,6 @@ import type { KeyPair } from '../../transports/tls.ts';
 import { RequestInTurn } from './pipelining.ts';
 
 const CHECK_CONNECTIONS_MS = 2_000;
-/** Upper bound of every message and request body, whatever the settings allow. */
-const CEILING_BYTES = 16 * 1024 * 1024;
 
 const BAD_PATH = 'Bad request.';
 /** Characters of one segment of a path: an id or a channel name, percent-encoded. */
@@ -35,7 +33,7 @@ const timeoutMs = (config: Config): number => config.requestTimeoutSeconds * 100
 
 const fastifyOptions = (config: Config, refusals: Refusals) => ({
   logger: false,
-  bodyLimit: largest(config, 'requestBytes'),
+  bodyLimit: config.largest.requestBytes,
   requestTimeout: timeoutMs(config),
   keepAliveTimeout: config.keepAliveSeconds * 1000,
   forceCloseConnections: 'idle' as const,
@@ -58,14 +56,6 @@ const nodeOptions = (config: Config) => ({
   // Node refuses from this number on.
   maxHeaderSize: config.maxHeaderBytes + 1,
 });
-
-/** Largest value of this limit among all apps; each app's own limit is checked once the app is known. */
-export function largest(
-  config: Config,
-  name: 'requestBytes' | 'messageBytes' | 'fragmentsPerMessage',
-): number {
-  return Math.max(...config.apps.map(({ limits }) => Math.min(limits[name] || CEILING_BYTES, CEILING_BYTES)));
-}
 
 /** WAVEHALL_MAX_LINGERING, or by default 5 % of the connections that are allowed; without that number, 1000. */
 export function maxLingering(config: Pick<Config, 'maxLingering' | 'maxConnections'>): number {

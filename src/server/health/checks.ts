@@ -1,4 +1,4 @@
-import type { Config } from '../../config/index.ts';
+import type { Apps } from '../../core/ports/apps.ts';
 import type { Stores } from '../../core/ports/stores.ts';
 import type { HealthChecks, RedisHealth } from '../../http/health.ts';
 import type { Hub } from '../../core/channels/hub.ts';
@@ -16,8 +16,11 @@ const REDIS_REUSE_MS = 250;
 const DETAILS_REUSE_MS = 500;
 
 export interface HealthDeps {
-  readonly config: Config;
-  readonly core: { readonly hub: Hub; readonly sockets: SocketLimits };
+  readonly core: {
+    readonly hub: Hub;
+    readonly sockets: SocketLimits;
+    readonly apps: Pick<Apps, 'all' | 'isKnown'>;
+  };
   readonly stores: Pick<Stores, 'ping' | 'warnings'>;
   readonly workers: WorkerGroup | undefined;
   readonly isReady: () => boolean;
@@ -50,10 +53,10 @@ export function openHealthChecks(deps: HealthDeps) {
 }
 
 /** True when this process has room for a client and greets one. */
-async function isOpen({ config, core, ownUrl }: HealthDeps): Promise<boolean> {
+async function isOpen({ core, ownUrl }: HealthDeps): Promise<boolean> {
   const url = ownUrl();
   if (url === undefined || core.sockets.fullness(() => '') === 'server_full') return false;
-  return greetsClients(config.apps, url);
+  return greetsClients(core.apps, url);
 }
 
 async function redisHealth(stores: Pick<Stores, 'ping'>): Promise<RedisHealth> {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { App } from '../../core/app.ts';
+import type { Apps } from '../../core/ports/apps.ts';
 import type { Gateway, UpgradeContext } from '../../core/ports/transport.ts';
 import { ignore } from '../../core/util/ignore.ts';
 import { pathOf } from '../../core/util/http-text.ts';
@@ -11,11 +12,16 @@ const TIMEOUT_MS = 1000;
 
 /**
  * True when this server greets a WebSocket client at its own address within a second (SPEC 8.11). The client is a probe: no
- * limit and no count of clients includes it. Never rejects.
+ * limit and no count of clients includes it. Without any app there is nothing to be greeted with, and nothing is wrong. Never
+ * rejects.
  */
-export async function greetsClients(apps: readonly App[], url: URL): Promise<boolean> {
-  const app = apps.find(({ enabled }) => enabled) ?? apps[0];
-  return app !== undefined && within(isGreeted(app, url), TIMEOUT_MS, () => false);
+export async function greetsClients(
+  { all, isKnown }: Pick<Apps, 'all' | 'isKnown'>,
+  url: URL,
+): Promise<boolean> {
+  const app = all.find(({ enabled }) => enabled) ?? all[0];
+  if (app === undefined) return isKnown;
+  return within(isGreeted(app, url), TIMEOUT_MS, () => false);
 }
 
 async function isGreeted(app: App, url: URL): Promise<boolean> {
@@ -35,7 +41,8 @@ async function isGreeted(app: App, url: URL): Promise<boolean> {
 
 /** Recognises the probes of `greetsClients` among all upgrades, by a signature that needs the secret of the app. */
 export function probeContext(
-  { apps, path }: { readonly apps: readonly App[]; readonly path: string },
+  apps: Pick<Apps, 'all'>,
+  path: string,
   gateway: Gateway,
 ): (request: IncomingMessage) => UpgradeContext | undefined {
   const forProbes: UpgradeContext = {
@@ -45,7 +52,7 @@ export function probeContext(
     const header = headers[SIDE_HEADER];
     if (header === undefined) return undefined;
     const key = appKeyIn(pathOf(url), path);
-    const app = apps.find(({ credentials }) => credentials.some((each) => each.key === key));
+    const app = apps.all.find(({ credentials }) => credentials.some((each) => each.key === key));
     return app !== undefined && requestedSide(app.credentials, header) === 'wavehall' ? forProbes : undefined;
   };
 }

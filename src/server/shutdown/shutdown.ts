@@ -38,6 +38,8 @@ export interface ShutdownDeps {
   readonly webhooks: { close(): Promise<void>; reportDropped(): void } | undefined;
   /** A step for each connection right before its close, bounded by the drain (see `StepsBeforeClose`). */
   readonly beforeClose?: ((connection: Connection) => Promise<void>) | undefined;
+  /** Reads the apps again and again. */
+  readonly appsWatch?: { stop(): void } | undefined;
   readonly logger: Pick<Logger, 'warn'>;
 }
 
@@ -186,8 +188,9 @@ export class Shutdown {
   }
 
   async #closeStores(): Promise<void> {
-    const { core, stores, webhooks } = this.#deps;
+    const { core, stores, webhooks, appsWatch } = this.#deps;
     core.stop();
+    appsWatch?.stop();
     // A request that is not awaited stays in the outbox: it is sent again.
     await Promise.race([webhooks?.close(), whenAborted(this.#hurry.signal)]);
     await stores.close();

@@ -17,7 +17,7 @@ interface NodeStatusDeps {
   readonly hub: Hub;
   readonly stores: Stores;
   readonly isReady: () => boolean;
-  readonly apps: number;
+  readonly apps: { readonly all: readonly unknown[] };
 }
 
 /** This process: the section `node`. */
@@ -34,7 +34,7 @@ export const nodeStatus = ({ hub, stores, isReady, apps }: NodeStatusDeps): Stat
       ready: isReady(),
       warnings: stores.warnings(),
       connections: hub.size,
-      apps,
+      apps: apps.all.length,
       memoryBytes: rss,
       heapUsedBytes: heapUsed,
       heapLimitBytes: getHeapStatistics().heap_size_limit,

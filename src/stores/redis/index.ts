@@ -85,8 +85,9 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
 
 /** Builds all parts of one node, without connecting to Redis. */
 function assemble(options: RedisOptions, logger: Logger) {
-  const { keyPrefix, partitions, database, apps = [], leaseMs } = options;
-  const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps));
+  const { keyPrefix, partitions, database, leaseMs, apps: given = [] } = options;
+  const apps = options.presentApps ?? (() => given);
+  const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps()));
   const links = openLinks(options, keys, logger);
   const shared = { links, keys, logger };
   const invalidData = new InvalidData(logger);
@@ -107,22 +108,18 @@ function assemble(options: RedisOptions, logger: Logger) {
   });
   node.onRename(() => receiver.updateNames());
   const droppedLog = droppedHistoriesLog(logger);
-  const publisher = new Publisher({
-    deadlines,
-    links,
-    keys,
-    droppedLog,
-    mostMarks: options.idempotency?.keys,
-  });
+  const mostMarks = options.idempotency?.keys;
+  const publisher = new Publisher({ deadlines, links, keys, droppedLog, mostMarks });
   const repair = new EvictionRepair({
     ...{ ...shared, node, membership, quota },
-    apps: apps.map(({ id }) => id),
+    apps: () => apps().map(({ id }) => id),
     pauseMs: leaseMs,
     settleMs: 2 * SETTLING_MS + 4 * leaseMs,
   });
   repairOnDamage({ links, keys, invalidData, repair });
   return {
     ...{ links, membership, quota, nodeCommands, repair, outbox },
+    prepareApps: (present: Parameters<Installation['prepare']>[0]) => installation.prepare(present),
     broker: new RedisBroker({ receiver, publisher, membership }),
     cachedEvents: new RedisCachedEvents(links, keys),
     history: new RedisHistory(links, keys),
@@ -130,7 +127,6 @@ function assemble(options: RedisOptions, logger: Logger) {
     sessionNodes: new RedisSessionNodes({ links, keys, invalidData }),
     state: new RedisState(links, keys),
     ...forRequests(options, links, keys),
-    decisions: new RedisDecisions(links, keys, options.decisionLimits),
     lossMeter: new RedisLossMeter({ links, keys, invalidData }),
     clusterLoad: new RedisClusterLoad({ links, keys, invalidData }),
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),
@@ -150,8 +146,13 @@ function assemble(options: RedisOptions, logger: Logger) {
   };
 }
 
-/** Builds the parts that all nodes share for the requests of publishers. */
-const forRequests = ({ replaySignatures, idempotency }: RedisOptions, links: Links, keys: Keys) => ({
+/** Builds the parts that all nodes share for the requests of publishers, and of clients that ask for signatures. */
+const forRequests = (
+  { replaySignatures, idempotency, decisionLimits }: RedisOptions,
+  links: Links,
+  keys: Keys,
+) => ({
+  decisions: new RedisDecisions(links, keys, decisionLimits),
   replayGuard: new RedisReplayGuard(links, keys, replaySignatures),
   requestRate: new RedisRequestRate(links, keys),
   idempotencyKeys: new RedisIdempotencyKeys(links, keys, idempotency),

@@ -83,11 +83,18 @@ export class Keys {
   /** Returns the scope of an app, '' when the app is not configured here. */
   scopeOf = (app: string): string => this.#scopes.get(app) ?? '';
 
-  /** Returns true when a name has changed by it. */
+  /** Takes scopes of apps that have none yet: their names were not used before. Apps that are gone keep theirs. */
+  addScopes(scopes: ReadonlyMap<string, string>): void {
+    const fresh = [...scopes].filter(([app]) => !this.#scopes.has(app));
+    if (fresh.length > 0) this.#scopes = new Map([...this.#scopes, ...fresh]);
+  }
+
+  /** Returns true when a name of an app that had a scope has changed by it. */
   useScopes(scopes: ReadonlyMap<string, string>): boolean {
+    this.addScopes(scopes);
     const isSame = [...scopes].every(([app, scope]) => this.scopeOf(app) === scope);
     if (isSame) return false;
-    this.#scopes = scopes;
+    this.#scopes = new Map([...this.#scopes, ...scopes]);
     this.#latest = undefined;
     this.#cache.clear();
     this.#retention.clear();

@@ -15,6 +15,8 @@ export interface RedisOptions extends RedisServers {
   readonly keyPrefix: string;
   /** Apps whose keys carry a digest, so that installations that share a Redis exchange nothing. */
   readonly apps?: readonly AppIdentity[] | undefined;
+  /** The apps as they are now, where they may change; in place of `apps`. */
+  readonly presentApps?: (() => readonly AppIdentity[]) | undefined;
   readonly partitions: number;
   /** Milliseconds for which events of a channel are kept. */
   readonly historyTtlMs?: ((ref: ChannelRef) => number) | undefined;

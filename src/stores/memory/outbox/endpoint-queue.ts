@@ -34,6 +34,10 @@ export class EndpointQueue {
     return oldest?.event;
   }
 
+  ids(): Iterable<string> {
+    return this.#events.keys();
+  }
+
   /** Takes an event that is not in the queue yet. */
   add(event: KeptEvent, attempts: number): void {
     this.#events.set(event.id, { event, attempts, isTaken: false });

@@ -22,7 +22,9 @@ export class MemoryOutbox implements Outbox {
   readonly #events = new Map<string, KeptEvent>();
   /** Stands behind the last event that was dropped, which saves stepping over what was removed before it (see `EndpointQueue`). */
   readonly #oldest = this.#events.keys();
-  readonly #queues: ReadonlyMap<string, EndpointQueue>;
+  readonly #queues = new Map<string, EndpointQueue>();
+  /** Endpoints that have a queue. */
+  #endpoints: readonly string[] = [];
   readonly #dead: DeadLetters;
   readonly #onceUntil = new Map<string, number>();
   readonly #run = randomBytes(6).toString('base64url');
@@ -35,9 +37,9 @@ export class MemoryOutbox implements Outbox {
   constructor(wishes: WebhookWishes) {
     this.#wishes = wishes;
     this.#dead = new DeadLetters(wishes);
-    this.#queues = new Map(wishes.endpoints.map((endpoint) => [endpoint, new EndpointQueue()]));
+    this.#updateQueues();
     this.transitions = new WaitingTransitions(wishes, {
-      tell: (record) => this.#keep(record, wishes.endpoints),
+      tell: (record) => this.#keep(record, this.#wishes.endpoints),
       drop: () => (this.#dropped += 1),
     });
   }
@@ -153,12 +155,28 @@ export class MemoryOutbox implements Outbox {
 
   #insert(event: KeptEvent, attempts: readonly (readonly [endpoint: string, number: number])[]): void {
     if (this.#events.has(event.id)) return;
+    this.#updateQueues();
     const known = new Map(attempts.filter(([endpoint]) => this.#queues.has(endpoint)));
     if (known.size === 0) return;
     this.#events.set(event.id, event);
     for (const [endpoint, number] of known) this.#queues.get(endpoint)?.add(event, number);
     if (this.#events.size > this.#wishes.maxWaiting) this.#dropOldest();
     this.#callSoon();
+  }
+
+  /** Gives new endpoints a queue. What waits for an endpoint that is gone is dropped with its queue. */
+  #updateQueues(): void {
+    const { endpoints } = this.#wishes;
+    if (endpoints === this.#endpoints) return;
+    this.#endpoints = endpoints;
+    for (const endpoint of endpoints)
+      if (!this.#queues.has(endpoint)) this.#queues.set(endpoint, new EndpointQueue());
+    const wanted = new Set(endpoints);
+    for (const [endpoint, queue] of this.#queues) {
+      if (wanted.has(endpoint)) continue;
+      this.#queues.delete(endpoint);
+      for (const id of queue.ids()) this.#forgetFinished(id);
+    }
   }
 
   #attemptsOf(id: string): [endpoint: string, number: number][] {
@@ -178,9 +196,13 @@ export class MemoryOutbox implements Outbox {
   /** True when the endpoint had not finished it. */
   #finish(endpoint: string, id: string): boolean {
     if (this.#queues.get(endpoint)?.remove(id) !== true) return false;
+    this.#forgetFinished(id);
+    return true;
+  }
+
+  #forgetFinished(id: string): void {
     const isFinished = [...this.#queues.values()].every((queue) => queue.attemptsOf(id) === undefined);
     if (isFinished) this.#events.delete(id);
-    return true;
   }
 
   #forgetPast(now: number): void {

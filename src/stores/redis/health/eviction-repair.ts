@@ -16,7 +16,7 @@ interface EvictionRepairDeps {
   readonly membership: RedisMembership;
   readonly quota: RedisConnectionQuota;
   readonly logger: Logger;
-  readonly apps: readonly string[];
+  readonly apps: () => readonly string[];
   /** Shortest time between two checks: a full cache evicts all the time. */
   readonly pauseMs: number;
   /** Time after the last eviction for which checks continue: data of a node may become an orphan only when its lease ends. */
@@ -119,7 +119,7 @@ export class EvictionRepair {
   async #findOrphans(): Promise<number> {
     const { links, keys, apps } = this.#deps;
     let found = 0;
-    for (const app of apps) {
+    for (const app of apps()) {
       for (let partition = 0; partition < keys.partitions; partition += 1) {
         const place = `${partition} ${app}`;
         const before = this.#suspects.get(place) ?? [];

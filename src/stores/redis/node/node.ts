@@ -188,7 +188,7 @@ export class ClusterNode {
 
   /** Also writes the credentials of this node again, should Redis have lost them. True when names changed by it. */
   async #refreshScopes(): Promise<boolean> {
-    const isRenamed = await this.#installation.resolveScopes().catch(() => false);
+    const isRenamed = await this.#installation.refreshScopes().catch(() => false);
     if (isRenamed) this.#beginAnew();
     return isRenamed;
   }

@@ -36,8 +36,11 @@ export class RedisOutbox implements Outbox {
     const onWritten = (partition: number): void => this.#partitions.wake(partition);
     this.transitions = new TransitionSink({ ...deps, onWritten });
     this.#writer = new EventWriter({ ...deps, onWritten });
+    // A scope has no colon; an id may have some.
     const appOf = (scoped: string): string | undefined =>
-      [...deps.wishes.apps.keys()].find((app) => deps.keys.scopedApp(app) === scoped);
+      [scoped, scoped.slice(scoped.indexOf(':') + 1)].find(
+        (app) => deps.wishes.apps.has(app) && deps.keys.scopedApp(app) === scoped,
+      );
     const decoder = new EntryDecoder(appOf);
     this.#deliveries = new Deliveries({ ...deps, partitions: this.#partitions, decoder });
     this.#deadLetters = new DeadLetters({ ...deps, deliveries: this.#deliveries });

@@ -1,20 +1,25 @@
-import type { FailedDelivery, WebhookControl } from '../admin/routes/webhooks.ts';
-import type { Config } from '../config/index.ts';
-import { packageVersion } from '../config/version.ts';
-import type { Logger } from '../core/ports/logger.ts';
-import type { DeadLetter, Outbox } from '../core/ports/webhooks.ts';
-import type { WebhookWishes } from '../core/ports/webhook-wishes.ts';
-import { webhookWishes } from '../core/webhooks/wishes.ts';
-import type { Webhooks, WebhookSettings } from '../webhooks/index.ts';
+import type { FailedDelivery, WebhookControl } from '../../admin/routes/webhooks.ts';
+import type { Config } from '../../config/index.ts';
+import { packageVersion } from '../../config/version.ts';
+import type { Apps } from '../../core/ports/apps.ts';
+import type { Logger } from '../../core/ports/logger.ts';
+import type { DeadLetter, Outbox } from '../../core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../core/ports/webhook-wishes.ts';
+import { liveWebhookWishes, webhookWishes } from '../../core/webhooks/wishes.ts';
+import type { Webhooks, WebhookSettings } from '../../webhooks/index.ts';
 
-/** Makes the wishes that the stores keep events for; `undefined`: no app has an endpoint. */
-export const wishesIn = (config: Config): WebhookWishes | undefined =>
-  webhookWishes(config.apps, {
+/** Makes the wishes that the stores keep events for; `undefined`: no app has an endpoint, or ever will. */
+export function wishesIn(config: Config, apps: Apps): WebhookWishes | undefined {
+  const settings = {
     smoothingMs: config.webhookSmoothingMs,
     maxWaiting: config.webhookMaxWaiting,
     maxDead: config.webhookDeadLetters,
     deadTtlMs: config.webhookDeadLetterSeconds * 1000,
-  });
+  };
+  return config.appsDatabase === undefined
+    ? webhookWishes(apps.all, settings)
+    : liveWebhookWishes(apps, settings);
+}
 
 /** The file that keeps the webhooks of a single node over a restart. */
 export const webhookFileIn = ({ webhookStateFile, webhookStateBytes }: Config) => ({
@@ -25,19 +30,22 @@ export const webhookFileIn = ({ webhookStateFile, webhookStateBytes }: Config) =
 /** Starts to deliver. `undefined`: no app has an endpoint, and no code of the delivery is loaded. */
 export async function startWebhooks(
   config: Config,
+  apps: Apps,
   outbox: Outbox | undefined,
   logger: Logger,
 ): Promise<Webhooks | undefined> {
   if (outbox === undefined) return undefined;
-  const { DEFAULT_WEBHOOK_SETTINGS, openWebhooks } = await import('../webhooks/index.ts');
-  return openWebhooks({
-    apps: config.apps,
+  const { DEFAULT_WEBHOOK_SETTINGS, openWebhooks } = await import('../../webhooks/index.ts');
+  const webhooks = openWebhooks({
+    apps: apps.all,
     outbox,
     logger,
     clock: Date.now,
     settings: { ...DEFAULT_WEBHOOK_SETTINGS, ...settingsIn(config) },
     userAgent: `Wavehall/${packageVersion()}`,
   });
+  apps.onChange(() => webhooks.update(apps.all));
+  return webhooks;
 }
 
 const settingsIn = (config: Config): Partial<WebhookSettings> => ({

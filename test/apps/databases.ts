@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { readConfig } from '../../src/config/index.ts';
+import type { AppsDatabase } from '../../src/apps/sql/options.ts';
+import { AppsWatch } from '../../src/apps/sql/watch.ts';
+import { AppsAdministration } from '../../src/apps/sql/administration.ts';
+import { withPrograms } from '../support/programs.ts';
+import { MARIADB_PROGRAMS, startMariaDb } from '../support/databases/mariadb.ts';
+import { postgresFolder, startPostgres } from '../support/databases/postgres.ts';
+import type { TestDatabase } from '../support/databases/process.ts';
+import { FakeLogger } from '../core/fakes.ts';
+
+/** A kind of database, for the tests that hold for all of them. */
+export interface Kind {
+  readonly name: string;
+  readonly start: (args?: readonly string[]) => Promise<TestDatabase>;
+  /** Quotes a name. */
+  readonly q: (name: string) => string;
+  /** soketi's own schema, with its row. */
+  readonly soketi: readonly string[];
+}
+
+const statementsIn = (file: string): string[] =>
+  readFileSync(new URL(`soketi/${file}.sql`, import.meta.url), 'utf8')
+    .split(';')
+    .filter((each) => each.trim() !== '');
+
+export const MARIADB: Kind = {
+  name: 'MariaDB',
+  start: startMariaDb,
+  q: (name) => `\`${name}\``,
+  soketi: statementsIn('mysql'),
+};
+
+export const POSTGRES: Kind = {
+  name: 'PostgreSQL',
+  start: startPostgres,
+  q: (name) => `"${name}"`,
+  soketi: statementsIn('postgres'),
+};
+
+/** Declares tests of both kinds; in CI, a kind that is not installed fails. */
+export function withDatabases(title: string, tests: (kind: Kind) => void): void {
+  withPrograms(`${title}: MariaDB`, MARIADB_PROGRAMS, () => tests(MARIADB));
+  withPrograms(`${title}: PostgreSQL`, postgresFolder() === undefined ? ['postgresql'] : [], () =>
+    tests(POSTGRES),
+  );
+}
+
+export function optionsOf(
+  database: Pick<TestDatabase, 'url'>,
+  changes: Partial<AppsDatabase> = {},
+  variables: Record<string, string> = {},
+): AppsDatabase {
+  const { appsDatabase } = readConfig({ WAVEHALL_APPS_DATABASE: database.url, ...variables });
+  if (appsDatabase === undefined) throw new Error('no database');
+  return { ...appsDatabase, refreshMs: 30, timeoutMs: 2000, ...changes };
+}
+
+/** The apps of a table, with a fast refresh. */
+export function openWatch(
+  database: Pick<TestDatabase, 'url'>,
+  changes: Partial<AppsDatabase> = {},
+  variables: Record<string, string> = {},
+) {
+  const logger = new FakeLogger();
+  const options = optionsOf(database, changes, variables);
+  const watch = new AppsWatch({ options, logger });
+  return {
+    watch,
+    options,
+    logger,
+    admin: new AppsAdministration(watch.database, options),
+    ids: () => watch.apps.all.map(({ id }) => id),
+    secretsOf: (id: string) => watch.apps.get(id)?.credentials.map(({ secret }) => secret),
+    /** Lines of the log that contain this text. */
+    lines: (text: string) => logger.warnings.filter((line) => JSON.stringify(line).includes(text)),
+  };
+}

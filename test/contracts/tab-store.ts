@@ -29,7 +29,11 @@ export function tabStoreContract(implementation: Implementation): void {
       [...(await node.tabStore.read(ref))].sort((one, other) => (one.socketId < other.socketId ? -1 : 1));
 
     test('13.4 a record is read as it was written, and written anew in place of the former', async () => {
-      const first = record('1.1', { earlierSocketIds: ['9.9', '8.8'], awaySinceMs: 1_800_000_000_001 });
+      const first = record('1.1', {
+        earlierSocketIds: ['9.9', '8.8'],
+        awaySinceMs: 1_800_000_000_001,
+        lateAtMs: 7,
+      });
       await node.tabStore.write(TAB, first, 60_000);
       expect(await read()).toEqual([first]);
       const points = new Map<string, { position: Position | undefined; atMs: number; isFresh: boolean }>(

@@ -30,6 +30,22 @@ function countsOf(promised: Promised, steps: readonly Step[]): Partial<SequenceC
 const upTo = (last: number, from = 1): number[] =>
   Array.from({ length: last - from + 1 }, (_, at) => from + at);
 
+test('13.5 an exact client may get the cached event of a channel again after a gap that it was told, and never without', () => {
+  const doubledOn = (channel: string, isTold: boolean): number => {
+    const checker = new SequenceChecker({ promised: 'exact', channel, published });
+    checker.subscribed();
+    for (const number of upTo(9)) checker.received(number, 0);
+    checker.cut(0, true);
+    checker.subscribed();
+    if (isTold) checker.told(undefined);
+    for (const number of [9, 10]) checker.received(number, 0);
+    return checker.finish().doubled;
+  };
+  expect([doubledOn('cache-news', true), doubledOn('cache-news', false), doubledOn('news', true)]).toEqual([
+    0, 1, 1,
+  ]);
+});
+
 describe('an exact client', () => {
   const kept: readonly [string, readonly Step[], Partial<SequenceCounts>][] = [
     ['the sequence over several connections', [...upTo(3), 'cut', ...upTo(7, 4), 'cut', ...upTo(10, 8)], {}],

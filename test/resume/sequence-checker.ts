@@ -1,3 +1,5 @@
+import { kindOf } from '#protocol';
+
 /** The promise to a client: `exact` by SPEC 13.7 (client file), `tab` by SPEC 13.2 to 13.5 (stock clients with an id). */
 export type Promised = 'exact' | 'tab';
 
@@ -171,6 +173,7 @@ export class SequenceChecker {
       if (this.#options.published.isUncertain(this.#options.channel, number)) return;
       this.#violated('reordered', number);
     } else if (this.#isFirst && this.#options.promised === 'tab') this.#next = number;
+    else if (this.#isCachedEvent(number)) this.counts.repeated += 1;
     else this.#violated('doubled', number);
   }
 
@@ -180,6 +183,12 @@ export class SequenceChecker {
     const next = `${this.#next} was next, ${this.#newest} is the newest${circumstances}`;
     const first = this.#isFirst ? ', the first of a connection' : '';
     this.examples.push(`${what} on ${this.#options.channel}: ${number}, where ${next}${first}`);
+  }
+
+  /** SPEC 13.5: after a gap the cached event is sent as to any new subscriber, who may have it. */
+  #isCachedEvent(number: number): boolean {
+    const isAfterGap = this.#isFirst && this.#gap?.isTold === true;
+    return isAfterGap && number === this.#newest && kindOf(this.#options.channel).cached;
   }
 
   #circumstances(atMs: number): string {

@@ -26,6 +26,8 @@ export interface TabRecord {
   readonly heardAtMs: number;
   /** When the socket closed, in ms since 1970; `undefined`: it is open, or its node has failed. */
   readonly awaySinceMs: number | undefined;
+  /** When it was written, if that was long after the socket closed, in ms since 1970: sockets that opened before do not know it. */
+  readonly lateAtMs?: number | undefined;
   /** By channel. */
   readonly points: ReadonlyMap<string, ResumePoint>;
 }

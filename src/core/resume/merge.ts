@@ -41,10 +41,14 @@ export function inherit(all: readonly TabRecord[]): Inheritance {
   };
 }
 
-/** SPEC 13.2: true when nothing was received from the socket since a newer one of the tab opened. */
-const isReplaced = ({ socketId, heardAtMs }: TabRecord, all: readonly TabRecord[]): boolean =>
+/**
+ * SPEC 13.2: true when nothing was received from the socket since a newer one of the tab opened. A record that was written late is
+ * unknown to a socket that opened before, which began anew: what the record would repeat is long gone by.
+ */
+const isReplaced = ({ socketId, heardAtMs, lateAtMs = 0 }: TabRecord, all: readonly TabRecord[]): boolean =>
   all.some(
-    ({ openedAtMs, earlierSocketIds }) => openedAtMs > heardAtMs && earlierSocketIds.includes(socketId),
+    ({ openedAtMs, earlierSocketIds }) =>
+      openedAtMs > heardAtMs && (openedAtMs <= lateAtMs || earlierSocketIds.includes(socketId)),
   );
 
 const socketIdsOf = (records: readonly TabRecord[]): string[] =>

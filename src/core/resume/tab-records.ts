@@ -1,6 +1,7 @@
 import { ignore } from '../util/ignore.ts';
 import { MinuteLog } from '../util/minute-log.ts';
-import { ifUnavailable } from '../ports/failures.ts';
+import { sleep } from '../util/time.ts';
+import { ifUnavailable, Unavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { TabRecord, TabRef, TabStore } from '../ports/tab-store.ts';
 import { AwayBudget, type AwayLimits } from './away-budget.ts';
@@ -9,6 +10,8 @@ import { askPatiently } from './patience.ts';
 
 /** Records that are written again in one second at most. */
 const RETRIES_PER_TICK = 1000;
+/** Time in which all nodes write what a store did not take while it was away. */
+const SETTLING_MS = 2000;
 /** Bytes of a record beside its channels, and of a channel beside its name. */
 const [RECORD_BYTES, POINT_BYTES] = [200, 80];
 
@@ -33,6 +36,7 @@ export class TabRecords {
   /** By tab: records of closed sockets that the store has not taken yet. */
   readonly #unsaved = new Map<string, readonly Unsaved[]>();
   readonly #dropped: MinuteLog;
+  #failedAtMs = -Infinity;
 
   constructor(deps: TabRecordsDeps) {
     this.#deps = deps;
@@ -40,7 +44,7 @@ export class TabRecords {
     this.#dropped = new MinuteLog({
       logger: deps.logger,
       message:
-        'Positions of tabs were not kept: a limit is reached (WAVEHALL_RESUME_MAX_BYTES, WAVEHALL_RESUME_TABS_PER_ADDRESS), or many sockets use one tab id',
+        'Positions of tabs were not kept: a limit is reached (WAVEHALL_RESUME_MAX_BYTES, WAVEHALL_RESUME_TABS_PER_ADDRESS), many sockets use one tab id, or the tab came back while Redis was away',
     });
   }
 
@@ -58,8 +62,12 @@ export class TabRecords {
    * open on this node, which are newer than the stored ones.
    */
   async inherit(ref: TabRef, openHere: () => readonly TabRecord[]): Promise<Inheritance | undefined> {
-    const { tabStore, clock } = this.#deps;
-    const stored = await askPatiently(() => tabStore.read(ref), clock);
+    let stored = await this.#readPatiently(ref);
+    const settlingMs = this.#failedAtMs + SETTLING_MS - this.#deps.clock();
+    if (stored !== undefined && settlingMs > 0) {
+      await sleep(settlingMs);
+      stored = await this.#readPatiently(ref);
+    }
     if (stored === undefined) return undefined;
     const unsaved = this.#unsaved.get(tabKey(ref)) ?? [];
     const known = [...stored, ...unsaved.map(({ record }) => record), ...openHere()];
@@ -87,7 +95,7 @@ export class TabRecords {
   save(ref: TabRef, record: TabRecord): Promise<boolean> {
     const { tabStore, keepMs } = this.#deps;
     const written = tabStore.write(ref, record, keepMs).then(() => true);
-    return ifUnavailable(written, () => false);
+    return ifUnavailable(written, () => this.#failed());
   }
 
   /** Writes the record of a socket that closed. Resolves when a return of the tab finds it, or the store is away. */
@@ -108,13 +116,42 @@ export class TabRecords {
     this.#dropped.tick();
     for (const [key, unsaved] of [...this.#unsaved].slice(0, RETRIES_PER_TICK)) {
       this.#unsaved.delete(key);
-      for (const each of unsaved) if (each.untilMs > now) void this.#saveOrKeep(each);
+      for (const each of unsaved) if (each.untilMs > now) void this.#saveLate(each);
     }
   }
 
-  async #saveOrKeep(unsaved: Unsaved): Promise<void> {
+  #readPatiently(ref: TabRef): Promise<readonly TabRecord[] | undefined> {
+    const { tabStore, clock } = this.#deps;
+    const read = async (): Promise<readonly TabRecord[]> => {
+      const records = await ifUnavailable(tabStore.read(ref), () => this.#failed());
+      if (records === false) throw new Unavailable('The records cannot be read.');
+      return records;
+    };
+    return askPatiently(read, clock);
+  }
+
+  #failed(): false {
+    this.#failedAtMs = this.#deps.clock();
+    return false;
+  }
+
+  /** Writes a record that the store did not take at first, unless the tab has come back elsewhere and begun anew. */
+  async #saveLate(unsaved: Unsaved): Promise<void> {
     const { ref, record } = unsaved;
-    if (await this.save(ref, record)) return;
+    const records = await ifUnavailable(this.#deps.tabStore.read(ref), () => this.#failed());
+    if (records === false) return this.#keepUnsaved(unsaved);
+    if (!records.some(({ openedAtMs }) => openedAtMs > record.heardAtMs))
+      return this.#saveOrKeep({ ...unsaved, record: { ...record, lateAtMs: this.#deps.clock() } });
+    this.#budget.release(socketKey(ref, record.socketId));
+    this.#dropped.add({ app: ref.app });
+  }
+
+  async #saveOrKeep(unsaved: Unsaved): Promise<void> {
+    if (!(await this.save(unsaved.ref, unsaved.record))) this.#keepUnsaved(unsaved);
+  }
+
+  #keepUnsaved(unsaved: Unsaved): void {
+    const { ref } = unsaved;
     this.#unsaved.set(tabKey(ref), [...(this.#unsaved.get(tabKey(ref)) ?? []), unsaved]);
   }
 

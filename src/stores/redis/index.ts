@@ -113,8 +113,7 @@ function assemble(options: RedisOptions, logger: Logger) {
   const repair = new EvictionRepair({
     ...{ ...shared, node, membership, quota },
     apps: () => apps().map(({ id }) => id),
-    pauseMs: leaseMs,
-    settleMs: 2 * SETTLING_MS + 4 * leaseMs,
+    ...repairTimes(leaseMs),
   });
   repairOnDamage({ links, keys, invalidData, repair });
   return {
@@ -145,6 +144,8 @@ function assemble(options: RedisOptions, logger: Logger) {
     }),
   };
 }
+
+const repairTimes = (leaseMs: number) => ({ pauseMs: leaseMs, settleMs: 2 * SETTLING_MS + 4 * leaseMs });
 
 /** Builds the parts that all nodes share for the requests of publishers, and of clients that ask for signatures. */
 const forRequests = (

@@ -14,6 +14,8 @@ interface Places {
   readonly folder: string;
   readonly port: number;
   readonly upstream: number;
+  /** The configuration, as it is printed. */
+  readonly site: string;
 }
 type Started = readonly [command: string, args: readonly string[]];
 
@@ -26,9 +28,9 @@ function write(folder: string, name: string, text: string): string {
 
 const UPSTREAM = '127.0.0.1:8080';
 
-function nginx({ folder, port, upstream }: Places): Started {
+function nginx({ folder, port, upstream, site: printed }: Places): Started {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-  const site = withReplaced(deployFile('nginx/wavehall.conf'), {
+  const site = withReplaced(printed, {
     'listen 80;': `listen 127.0.0.1:${port};`,
     [UPSTREAM]: `127.0.0.1:${upstream}`,
   });
@@ -40,8 +42,8 @@ function nginx({ folder, port, upstream }: Places): Started {
   ];
 }
 
-function caddy({ folder, port, upstream }: Places): Started {
-  const site = withReplaced(deployFile('caddy/Caddyfile'), {
+function caddy({ folder, port, upstream, site: printed }: Places): Started {
+  const site = withReplaced(printed, {
     'http://ws.example.com:80 {': `http://127.0.0.1:${port} {`,
     [UPSTREAM]: `127.0.0.1:${upstream}`,
   });
@@ -53,8 +55,8 @@ function caddy({ folder, port, upstream }: Places): Started {
 const APACHE_MODULES = ['mpm_event', 'authz_core', 'alias', 'headers', 'proxy', 'proxy_http'];
 const APACHE_FOLDER = '/usr/lib/apache2/modules';
 
-function apache({ folder, port, upstream }: Places): Started {
-  const site = withReplaced(deployFile('apache/wavehall.conf'), {
+function apache({ folder, port, upstream, site: printed }: Places): Started {
+  const site = withReplaced(printed, {
     '<VirtualHost *:80>': `<VirtualHost 127.0.0.1:${port}>`,
     [UPSTREAM]: `127.0.0.1:${upstream}`,
   });
@@ -75,8 +77,8 @@ function apache({ folder, port, upstream }: Places): Started {
   ];
 }
 
-function haproxy({ folder, port, upstream }: Places): Started {
-  const text = withReplaced(deployFile('haproxy/haproxy.cfg'), {
+function haproxy({ folder, port, upstream, site: printed }: Places): Started {
+  const text = withReplaced(printed, {
     'bind :80\n': `bind 127.0.0.1:${port}\n`,
     [UPSTREAM]: `127.0.0.1:${upstream}`,
   });
@@ -85,17 +87,28 @@ function haproxy({ folder, port, upstream }: Places): Started {
 
 const COMMANDS: Readonly<Record<ProxyName, (places: Places) => Started>> = { nginx, caddy, apache, haproxy };
 
+const FILES: Readonly<Record<ProxyName, string>> = {
+  nginx: 'nginx/wavehall.conf',
+  caddy: 'caddy/Caddyfile',
+  apache: 'apache/wavehall.conf',
+  haproxy: 'haproxy/haproxy.cfg',
+};
+
 export interface RunningProxy {
   readonly host: string;
   readonly port: number;
   close(): Promise<void>;
 }
 
-/** Starts a proxy in front of a port of this machine. */
-export async function startProxy(name: ProxyName, upstream: number): Promise<RunningProxy> {
+/** Starts a proxy in front of a port of this machine, with its file of examples/deploy or another printed configuration. */
+export async function startProxy(
+  name: ProxyName,
+  upstream: number,
+  site = deployFile(FILES[name]),
+): Promise<RunningProxy> {
   const folder = mkdtempSync(join(tmpdir(), `wavehall-${name}-`));
   const port = await freePort();
-  const [command, args] = COMMANDS[name]({ folder, port, upstream });
+  const [command, args] = COMMANDS[name]({ folder, port, upstream, site });
   const proxy = await runProxy(folder, command, args, port);
   return {
     host: '127.0.0.1',

@@ -24,12 +24,16 @@ if surplus > 0 then
   table.sort(found, function(one, other) return one[1] < other[1] end)
   for at = 1, math.min(surplus, #found) do redis.call('HDEL', KEYS[1], found[at][2]) end
 end
-local last = math.max(ends, redis.call('PTTL', KEYS[1]) + now)
-redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last))
+-- Leaves a key as long as its last entry.
+local function prolong(key, ms)
+  local left = math.max(ms, redis.call('PTTL', key))
+  redis.call('PEXPIRE', key, left)
+  return now + left
+end
+local last = prolong(KEYS[1], ends - now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], last, KEYS[1])
 local owners = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[5])
 for _ = 1, math.min(owners, 100) do redis.call('DEL', redis.call('ZPOPMIN', KEYS[2])[1]) end
-local final = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2]
-redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', tonumber(final or last)))
+prolong(KEYS[2], last - now)
 return 1

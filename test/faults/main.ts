@@ -13,6 +13,7 @@ const USAGE = `npm run faults -- [options]
   --minutes NUMBER   for so long (60)
   --kill NUMBER      a node is killed every so many seconds (60)
   --redis NUMBER     Redis is restarted every so many seconds (300)
+  --storm NUMBER     instead: so many clients with 10 private channels each reconnect, in front of a real Laravel
   --clients NUMBER   cuts, deploys and the long run with so many clients (64, 48, 32)`;
 
 const { values } = parseArgs({
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '60' },
     kill: { type: 'string', default: '60' },
     redis: { type: 'string', default: '300' },
+    storm: { type: 'string' },
     clients: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -59,9 +61,11 @@ async function runLong(): Promise<void> {
   process.exitCode = isRight ? 0 : 1;
 }
 
-const { seed, seeds, cuts, deploys, old, clients, help } = values;
+const { seed, seeds, cuts, deploys, old, storm, clients, help } = values;
 if (help) console.log(USAGE);
 else if (values.long) await runLong();
+else if (storm !== undefined)
+  await runTests('test/laravel/auth/storm.test.ts', { STORM_CLIENTS: storm, STORM_CHANNELS: '10' });
 else if (cuts !== undefined)
   await runTests('test/resume/cuts.test.ts', {
     FAULT_SEED: seed,

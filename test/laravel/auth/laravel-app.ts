@@ -10,12 +10,14 @@ const ROUTES = new URL('routes.php', import.meta.url);
 export class AuthApp {
   readonly folder: string;
   readonly appKey: string;
-  #web: WebServer;
+  #web: WebServer | undefined;
+  readonly url: string;
 
   private constructor(folder: string, appKey: string, web: WebServer) {
     this.folder = folder;
     this.appKey = appKey;
     this.#web = web;
+    this.url = web.url;
   }
 
   static async start(): Promise<AuthApp> {
@@ -26,10 +28,6 @@ export class AuthApp {
     await artisan(folder, 'migrate', '--seed', '--force');
     const env = await readFile(join(folder, '.env'), 'utf8');
     return new AuthApp(folder, /^APP_KEY=(.+)$/m.exec(env)?.[1] ?? '', await serve(folder));
-  }
-
-  get url(): string {
-    return this.#web.url;
   }
 
   /** Variables of a server with a gateway in front of it. */
@@ -52,11 +50,12 @@ export class AuthApp {
 
   /** Ends the web server, as a crash would. */
   async kill(): Promise<void> {
-    await this.#web.close();
+    await this.#web?.close();
+    this.#web = undefined;
   }
 
   async close(): Promise<void> {
-    await this.#web.close();
+    await this.kill();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -77,34 +77,38 @@ function scenario(laravel: Laravel): void {
     expect((await expectAnswer(published)).toSorted()).toEqual(['1', '2', '3', '4']);
   });
 
-  test(
-    '8.16 an event whose answer was lost is published once, with the printed class',
-    { timeout: TEST_MS },
-    async (context) => {
-      context.skip(laravel === laravel8, 'Laravel 8 has pusher-php-server 4, which does not use Guzzle');
-      await mkdir(dirname(join(folder, CLASS)), { recursive: true });
-      await writeFile(join(folder, CLASS), printed(CLASS));
-      const provider = await readFile(join(folder, PROVIDER), 'utf8');
-      const call = printed(PROVIDER).trim();
-      expect(call).toContain('::register()');
-      await writeFile(join(folder, PROVIDER), provider.replace(/boot\(\): void\s*\{/, `$&\n        ${call}`));
-      await artisan(folder, 'config:cache');
-      await artisan(folder, 'config:clear');
-      proxy.dropAnswers(2);
-      await post('once');
-      const before = proxy.statuses.filter((status) => status === 200).length;
-      const worker = startWorker(folder, '--tries=20', '--backoff=1');
-      // Two answers that do not arrive, and one that does.
-      await expect
-        .poll(() => proxy.statuses.filter((status) => status === 200).length - before, WAIT)
-        .toBeGreaterThanOrEqual(3);
-      await worker.close();
-      const keys = proxy.keys.slice(-3);
-      expect(keys[0]).toMatch(/^[\w-]{36}\.[0-9a-f]{32}$/);
-      expect(keys).toEqual([keys[0], keys[0], keys[0]]);
-      expect((await expectAnswer(published)).filter((text) => text === 'once')).toHaveLength(1);
-    },
-  );
+  // Laravel 8 has pusher-php-server 4, which does not use Guzzle.
+  if (laravel !== laravel8)
+    test(
+      '8.16 an event whose answer was lost is published once, with the printed class',
+      { timeout: TEST_MS },
+      async () => {
+        await mkdir(dirname(join(folder, CLASS)), { recursive: true });
+        await writeFile(join(folder, CLASS), printed(CLASS));
+        const provider = await readFile(join(folder, PROVIDER), 'utf8');
+        const call = printed(PROVIDER).trim();
+        expect(call).toContain('::register()');
+        await writeFile(
+          join(folder, PROVIDER),
+          provider.replace(/boot\(\): void\s*\{/, `$&\n        ${call}`),
+        );
+        await artisan(folder, 'config:cache');
+        await artisan(folder, 'config:clear');
+        proxy.dropAnswers(2);
+        await post('once');
+        const before = proxy.statuses.filter((status) => status === 200).length;
+        const worker = startWorker(folder, '--tries=20', '--backoff=1');
+        // Two answers that do not arrive, and one that does.
+        await expect
+          .poll(() => proxy.statuses.filter((status) => status === 200).length - before, WAIT)
+          .toBeGreaterThanOrEqual(3);
+        await worker.close();
+        const keys = proxy.keys.slice(-3);
+        expect(keys[0]).toMatch(/^[\w-]{36}\.[0-9a-f]{32}$/);
+        expect(keys).toEqual([keys[0], keys[0], keys[0]]);
+        expect((await expectAnswer(published)).filter((text) => text === 'once')).toHaveLength(1);
+      },
+    );
 
   test('8.15 an event that is not queued shows the 429 as an exception', { timeout: TEST_MS }, async () => {
     const publish = "\\Illuminate\\Support\\Facades\\Broadcast::connection()->broadcast(['feed'], 'n', [])";

@@ -74,7 +74,6 @@ function answerError(error: unknown, reply: FastifyReply): FastifyReply {
   const status = (error as { statusCode?: unknown }).statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500)
     return sendError(reply, status, 'Bad request.');
-  if (error instanceof Unavailable) return sendError(reply, 503, 'Redis cannot be reached: try again.');
   if (error instanceof Conflict) return sendError(reply, 409, error.message);
   if (error instanceof Unavailable) return sendError(reply, 503, error.message);
   if (error instanceof BadRequest || error instanceof RangeError) return sendError(reply, 400, error.message);

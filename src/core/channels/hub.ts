@@ -228,8 +228,7 @@ export class Hub {
   async hasBegun(ref: ChannelRef, sent?: Position): Promise<boolean> {
     const channel = this.#apps.known(ref);
     if (channel === undefined || channel.isOfTimeOf(sent)) return true;
-    channel.beginning ??= this.#underMutex(channel, () => this.#learnNewest(channel));
-    await channel.beginning;
+    await this.#askForNewest(channel);
     return channel.isOfTimeOf(sent);
   }
 
@@ -249,8 +248,15 @@ export class Hub {
 
   async #learnNewest(channel: LocalChannel): Promise<void> {
     channel.learnNewest(await this.#broker.subscribe(channel.ref));
-    channel.beginning = undefined;
     this.#fanOut.releaseReached(channel);
+  }
+
+  /** Asks the broker for the position of the node; all callers share one question. */
+  #askForNewest(channel: LocalChannel): Promise<void> {
+    channel.beginning ??= this.#underMutex(channel, () => this.#learnNewest(channel)).finally(
+      () => (channel.beginning = undefined),
+    );
+    return channel.beginning;
   }
 
   /** Asks the broker again while subscribers wait for the position of the node. Never rejects. */
@@ -260,8 +266,7 @@ export class Hub {
     channel.callsInside += 1;
     while (channel.mustLearnNewest) {
       await sleep(LEARN_EVERY_MS);
-      channel.beginning ??= this.#underMutex(channel, () => this.#learnNewest(channel));
-      await channel.beginning.catch(ignore);
+      await this.#askForNewest(channel).catch(ignore);
     }
     channel.callsInside -= 1;
     channel.isLearning = false;

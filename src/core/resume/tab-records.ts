@@ -36,6 +36,7 @@ export class TabRecords {
   /** By tab: records of closed sockets that the store has not taken yet. */
   readonly #unsaved = new Map<string, readonly Unsaved[]>();
   readonly #dropped: MinuteLog;
+  /** When the store was last found to be away. */
   #failedAtMs = -Infinity;
 
   constructor(deps: TabRecordsDeps) {
@@ -94,8 +95,8 @@ export class TabRecords {
   /** Writes the record of an open socket. False: the store is away. */
   save(ref: TabRef, record: TabRecord): Promise<boolean> {
     const { tabStore, keepMs } = this.#deps;
-    const written = tabStore.write(ref, record, keepMs).then(() => true);
-    return ifUnavailable(written, () => this.#failed());
+    const written = this.#noting(tabStore.write(ref, record, keepMs)).then(() => true);
+    return ifUnavailable(written, () => false);
   }
 
   /** Writes the record of a socket that closed. Resolves when a return of the tab finds it, or the store is away. */
@@ -122,24 +123,25 @@ export class TabRecords {
 
   #readPatiently(ref: TabRef): Promise<readonly TabRecord[] | undefined> {
     const { tabStore, clock } = this.#deps;
-    const read = async (): Promise<readonly TabRecord[]> => {
-      const records = await ifUnavailable(tabStore.read(ref), () => this.#failed());
-      if (records === false) throw new Unavailable('The records cannot be read.');
-      return records;
-    };
-    return askPatiently(read, clock);
+    return askPatiently(() => this.#noting(tabStore.read(ref)), clock);
   }
 
-  #failed(): false {
-    this.#failedAtMs = this.#deps.clock();
-    return false;
+  /** Settles as a call of the store does, and notes when it was away. */
+  async #noting<T>(called: Promise<T>): Promise<T> {
+    try {
+      return await called;
+    } catch (error) {
+      if (error instanceof Unavailable) this.#failedAtMs = this.#deps.clock();
+      throw error;
+    }
   }
 
   /** Writes a record that the store did not take at first, unless the tab has come back elsewhere and begun anew. */
   async #saveLate(unsaved: Unsaved): Promise<void> {
     const { ref, record } = unsaved;
-    const records = await ifUnavailable(this.#deps.tabStore.read(ref), () => this.#failed());
-    if (records === false) return this.#keepUnsaved(unsaved);
+    const read = this.#noting(this.#deps.tabStore.read(ref));
+    const records = await ifUnavailable(read, () => undefined);
+    if (records === undefined) return this.#keepUnsaved(unsaved);
     if (!records.some(({ openedAtMs }) => openedAtMs > record.heardAtMs))
       return this.#saveOrKeep({ ...unsaved, record: { ...record, lateAtMs: this.#deps.clock() } });
     this.#budget.release(socketKey(ref, record.socketId));

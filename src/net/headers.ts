@@ -74,3 +74,25 @@ export function endToEnd(rawHeaders: readonly string[]): HeaderLine[] {
   );
   return lines.filter(([name]) => !HOP_BY_HOP.has(headerKey(name)) && !named.has(headerKey(name)));
 }
+
+/** The items of a list header, those that are there. */
+export const listed = (items: readonly (string | undefined)[]): string =>
+  items.filter((each) => each !== undefined).join(', ');
+
+/** Origin of a request, as this server sees it. */
+interface RequestOrigin {
+  /** Address of the socket itself. */
+  readonly peerAddress: string;
+  readonly secure: boolean;
+  readonly host: string;
+}
+
+/** Header lines that name the client of a request: this hop, added to what `fromProxy` returns of a trusted proxy. */
+export const forwardedLines = (
+  fromProxy: (name: string) => string | undefined,
+  { peerAddress, secure, host }: RequestOrigin,
+): HeaderLine[] => [
+  ['X-Forwarded-For', listed([fromProxy('x-forwarded-for'), peerAddress])],
+  ['X-Forwarded-Proto', fromProxy('x-forwarded-proto') ?? (secure ? 'https' : 'http')],
+  ['X-Forwarded-Host', fromProxy('x-forwarded-host') ?? host],
+];

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { OutgoingRequest } from './app-upstream.ts';
 import type { AuthRequest } from './question.ts';
-import { endToEnd, headerKey, type HeaderLine, isOfProxies } from '../../net/headers.ts';
+import { endToEnd, forwardedLines, headerKey, type HeaderLine, isOfProxies } from '../../net/headers.ts';
 
 /** Names a request that has passed a gateway: an app that sends it back is this server. */
 export const GATEWAY_HEADER = 'x-wavehall-gateway';
@@ -31,7 +31,7 @@ export function outgoingHeaders(
   const kept = endToEnd(rawHeaders).filter(
     ([name]) => !REPLACED.has(headerKey(name)) && (client.viaProxy || !isOfProxies(name)),
   );
-  return [...merged(kept), ...forwardedLines(headers, client), [GATEWAY_HEADER, '1']];
+  return [...merged(kept), ...clientLines(headers, client), [GATEWAY_HEADER, '1']];
 }
 
 /** Several lines of one name as one, as HTTP allows; they stay apart for those that must be there once (RFC 9110, 5.3). */
@@ -48,23 +48,13 @@ function merged(lines: readonly HeaderLine[]): HeaderLine[] {
   return [...byName.values()];
 }
 
-function forwardedLines(
-  headers: IncomingHttpHeaders,
-  { viaProxy, peerAddress, secure }: GatewayClient,
-): HeaderLine[] {
-  const ofProxy = (name: string): string | undefined =>
-    viaProxy ? (headers[name] as string | undefined) : undefined;
-  const host = ofProxy('x-forwarded-host') ?? headers.host ?? '';
-  const port = ofProxy('x-forwarded-port') ?? /:(\d+)$/.exec(host)?.[1] ?? (secure ? '443' : '80');
-  return [
-    [
-      'X-Forwarded-For',
-      [ofProxy('x-forwarded-for'), peerAddress].filter((each) => each !== undefined).join(', '),
-    ],
-    ['X-Forwarded-Proto', ofProxy('x-forwarded-proto') ?? (secure ? 'https' : 'http')],
-    ['X-Forwarded-Host', host],
-    ['X-Forwarded-Port', port],
-  ];
+function clientLines(headers: IncomingHttpHeaders, client: GatewayClient): HeaderLine[] {
+  const fromProxy = (name: string): string | undefined =>
+    client.viaProxy ? (headers[name] as string | undefined) : undefined;
+  const lines = forwardedLines(fromProxy, { ...client, host: headers.host ?? '' });
+  const host = fromProxy('x-forwarded-host') ?? headers.host ?? '';
+  const port = /:(\d+)$/.exec(host)?.[1] ?? (client.secure ? '443' : '80');
+  return [...lines, ['X-Forwarded-Port', fromProxy('x-forwarded-port') ?? port]];
 }
 
 /** Header lines of an answer that are of its connection, or of its form as it arrived here. */

@@ -2,7 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { unmappedAddress } from '../../core/util/ip-address.ts';
 import { prefixOf } from '../../net/address.ts';
-import { endToEnd, headerKey, type HeaderLine, isOfProxies } from '../../net/headers.ts';
+import {
+  endToEnd,
+  forwardedLines,
+  headerKey,
+  type HeaderLine,
+  isOfProxies,
+  listed,
+} from '../../net/headers.ts';
 import type { Upstream } from '../ports/options.ts';
 import { SIDE_HEADER } from '../split/side-header.ts';
 import type { ClientInfo } from '../split/split.ts';
@@ -75,21 +82,15 @@ function addedHeaders(
     return value === undefined || holdsToken(String(value), route) ? undefined : String(value);
   };
   const peer = unmappedAddress(socket.remoteAddress);
-  const proto = fromProxy('x-forwarded-proto') ?? (client.secure ? 'https' : 'http');
   const forwarded = fromProxy('forwarded');
   return [
-    ['X-Forwarded-For', listed([fromProxy('x-forwarded-for'), peer])],
-    ['X-Forwarded-Proto', proto],
-    ['X-Forwarded-Host', fromProxy('x-forwarded-host') ?? headers.host ?? ''],
+    ...forwardedLines(fromProxy, { peerAddress: peer, secure: client.secure, host: headers.host ?? '' }),
     ...(forwarded === undefined
       ? []
       : [['Forwarded', listed([forwarded, `for=${forwardedNode(peer)}`])] as const]),
     ['X-Wavehall-Door', listed([doorsIn(headers), route.frontDoorId])],
   ];
 }
-
-const listed = (items: readonly (string | undefined)[]): string =>
-  items.filter((each) => each !== undefined).join(', ');
 
 /** RFC 7239, 6: an IPv6 address in brackets and quotes. */
 const forwardedNode = (address: string): string => (isIPv6(address) ? `"[${address}]"` : address);

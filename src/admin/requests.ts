@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '#protocol';
+import type { ForgetRequest } from '../core/ports/decisions.ts';
 
 /** A request is invalid (400); the message names the field, its value and what was expected. */
 export class BadRequest extends Error {
@@ -58,12 +59,6 @@ export function readTestRequest(body: unknown): string {
   if (typeof endpoint !== 'string') throw new BadRequest(`endpoint ${shown(endpoint)}: expected a name`);
   return endpoint;
 }
-
-/** Decisions that the auth gateway is to forget (SPEC 14.6). */
-export type ForgetRequest =
-  | { readonly what: 'all' }
-  | { readonly what: 'session' | 'token' | 'channel'; readonly name: string }
-  | { readonly what: 'user'; readonly app: string; readonly user: string };
 
 /** Reads the body of a request to forget: one of `all`, `session`, `token`, `channel`, or `app` and `user`. */
 export function readForgetRequest(body: unknown): ForgetRequest {

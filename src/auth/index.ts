@@ -1,6 +1,6 @@
 import type { AppProvider } from '../core/ports/apps.ts';
 import type { Metric } from '../core/ports/metric.ts';
-import type { DecisionStore, Forgotten } from '../core/ports/decisions.ts';
+import type { DecisionStore, ForgetRequest, Forgotten } from '../core/ports/decisions.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
 import { AppUpstream } from './gateway/app-upstream.ts';
 import { ownerDigest } from './gateway/credentials.ts';
@@ -8,12 +8,6 @@ import type { TokenRights } from './rights.ts';
 import { AuthGateway } from './gateway/gateway.ts';
 import type { AppUpstreamOptions, GatewayOptions } from './gateway/options.ts';
 import { gatewayMetrics } from './gateway/metrics.ts';
-
-/** Decisions to forget, by the names that operators know. */
-type ForgetRequest =
-  | { readonly what: 'all' }
-  | { readonly what: 'session' | 'token' | 'channel'; readonly name: string }
-  | { readonly what: 'user'; readonly app: string; readonly user: string };
 
 export { registerGateway } from './gateway/plugin.ts';
 

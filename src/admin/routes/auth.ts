@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { Conflict, type ForgetRequest, readForgetRequest } from '../requests.ts';
+import type { ForgetRequest } from '../../core/ports/decisions.ts';
+import { Conflict, readForgetRequest } from '../requests.ts';
 
 /** The decisions that the auth gateway remembers (SPEC 14.6). */
 export interface ForgetControl {

@@ -1,5 +1,5 @@
 import { createCipheriv, createHmac, randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
@@ -55,18 +55,26 @@ export class LaravelStandIn {
   alter: (answer: Record<string, unknown>) => unknown = (answer) => answer;
   port = 0;
   #atOnce = 0;
+  readonly #server: Server = createServer((request, response) => void this.#serve(request, response));
 
+  /** Until the end of the test. */
   static async start(): Promise<LaravelStandIn> {
-    const stand = new LaravelStandIn();
-    const server = createServer((request, response) => void stand.#serve(request, response));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    stand.port = (server.address() as AddressInfo).port;
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
+    const stand = await LaravelStandIn.open();
+    onTestFinished(() => stand.close());
     return stand;
+  }
+
+  static async open(): Promise<LaravelStandIn> {
+    const stand = new LaravelStandIn();
+    stand.#server.listen(0, '127.0.0.1');
+    await once(stand.#server, 'listening');
+    stand.port = (stand.#server.address() as AddressInfo).port;
+    return stand;
+  }
+
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
   }
 
   get url(): string {

@@ -1,5 +1,7 @@
 /** A cluster of real nodes under load, in which every ordinary event of the metrics happens. */
 import { join } from 'node:path';
+import { asker, bearer } from '../auth/asking.ts';
+import { LaravelStandIn } from '../auth/laravel-stand-in.ts';
 import { APP, APP_VARIABLES, appAt } from '../support/app.ts';
 import { startRedis } from '../support/redis.ts';
 import { startReceiver } from '../webhooks/receiver.ts';
@@ -31,6 +33,7 @@ export async function startBusyCluster(folder: string): Promise<BusyCluster> {
   const redis = await startRedis();
   const upstream = await startStandIn(APP_VARIABLES);
   const receiver = await startReceiver();
+  const laravel = await LaravelStandIn.open();
   const shared = {
     ...APP_VARIABLES,
     REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: 'all',
@@ -38,6 +41,7 @@ export async function startBusyCluster(folder: string): Promise<BusyCluster> {
     REDIS_HOST: '127.0.0.1',
     REDIS_PORT: `${redis.port}`,
     WAVEHALL_ADMIN_TOKEN: TOKEN,
+    WAVEHALL_AUTH_UPSTREAM: laravel.url,
     WAVEHALL_DRAIN_SECONDS: '0',
     REVERB_WEBHOOK_URL: receiver.url,
     WAVEHALL_WEBHOOK_ALLOW_PRIVATE: '127.0.0.1',
@@ -72,6 +76,7 @@ export async function startBusyCluster(folder: string): Promise<BusyCluster> {
       await load;
       await Promise.all(servers.map((server) => server.close()));
       await upstream.close();
+      laravel.close();
       receiver.close();
       await redis.close();
     },
@@ -80,7 +85,7 @@ export async function startBusyCluster(folder: string): Promise<BusyCluster> {
 
 /** One round of load. Faults of a round are ignored: the test sees what is missing in the metrics. */
 async function visit(server: TestServer): Promise<void> {
-  await Promise.allSettled([visitAsClient(server), refusals(server)]);
+  await Promise.allSettled([visitAsClient(server), questions(server), refusals(server)]);
 }
 
 async function visitAsClient(server: TestServer): Promise<void> {
@@ -108,6 +113,13 @@ async function visitAsClient(server: TestServer): Promise<void> {
   wire.send({ event: 'client-typing', channel: 'private-room', data: '{}' });
   await wire.settle();
   await wire.close();
+}
+
+/** Questions for Laravel: one that it allows, one that it refuses. */
+async function questions(server: TestServer): Promise<void> {
+  const ask = asker(server);
+  await ask({ channel: 'private-of-ann', headers: bearer('ann') });
+  await ask({ channel: 'private-of-ann', headers: bearer('bob') });
 }
 
 /** Requests and connects that are refused. */

@@ -10,6 +10,7 @@ const clientEventModes: SettingType<'members' | 'all' | 'none'> = {
 
 /** Bound of one history: a node that missed all of its events reads and delivers them without a pause. */
 const MAX_HISTORY_SIZE = 100_000;
+const MAX_WEIGHT = 100;
 const MAX_TTL_SECONDS = 99_999_999;
 
 /** `private-orders-=200/600,presence-=0/0` */
@@ -87,6 +88,13 @@ export const APP_OPTIONS = {
     limit,
     1800,
     'Seconds that a cache channel keeps its last event.',
+  ),
+  weight: appSetting(
+    'WAVEHALL_APP_WEIGHT',
+    'weight',
+    integer(1, MAX_WEIGHT),
+    1,
+    'Share of the app when several have more to write than a node can: one with 2 writes twice as much as one with 1.',
   ),
   historySize: appSetting(
     'WAVEHALL_HISTORY_SIZE',

@@ -152,6 +152,12 @@ export const SERVER_SETTINGS = {
     MEBIBYTE,
     'Unsent bytes above which a connection is closed; the largest frame among them is not counted.',
   ),
+  maxBacklogBytes: setting(
+    'WAVEHALL_MAX_BACKLOG',
+    limit,
+    32 * MEBIBYTE,
+    "Bytes of an app's events that wait on a node until they are written; from there on its publishers get 503; 0: no limit.",
+  ),
   maxBufferTotalBytes: setting(
     'WAVEHALL_MAX_BUFFER_TOTAL',
     limit,

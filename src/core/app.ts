@@ -53,6 +53,8 @@ export interface App {
   readonly limits: AppLimits;
   /** Characters allowed in channel names beside the official ones. */
   readonly extraChannelCharacters: string;
+  /** Share at the writing to sockets, beside those of the other apps (SPEC 3.14). */
+  readonly weight: number;
   readonly cacheTtlSeconds: number;
   /** Events of a channel that are remembered, so that a node that was disconnected can read those it missed. */
   readonly historySize: number;

@@ -87,11 +87,12 @@ interface SharedParts {
   readonly traffic: Traffic;
 }
 
-function assembleChannels(config: Config, { stores, logger, clock, refusals, traffic }: SharedParts) {
+function assembleChannels(config: Config, { apps, stores, logger, clock, refusals, traffic }: SharedParts) {
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const outbound = new Outbound(buffers, refusals);
-  const fanOut = new FanOut({ outbound, latency: traffic.latency, live: traffic.live });
-  const hub = new Hub({ ...stores, fanOut, logger, traffic });
+  const weightOf = (app: string): number => apps.get(app)?.weight ?? 1;
+  const fanOut = new FanOut({ outbound, latency: traffic.latency, live: traffic.live, weightOf });
+  const hub = new Hub({ ...stores, fanOut, logger, traffic, maxWaitingBytes: config.maxBacklogBytes });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   return { outbound, hub, users, subscriptionCounter };

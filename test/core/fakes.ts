@@ -212,6 +212,8 @@ export interface TestCoreOptions {
   /** Puts something between the core and the memory stores. */
   readonly stores?: (memory: Stores) => Stores;
   readonly buffers?: Partial<OutboundLimits>;
+  /** SPEC 3.14: of the events of an app. */
+  readonly maxWaitingBytes?: number;
   readonly liveness?: Partial<LivenessLimits>;
   readonly admission?: Partial<AdmissionLimits>;
   readonly errorDataAsString?: boolean;
@@ -239,7 +241,7 @@ export function openCore(options: TestCoreOptions = {}) {
   const outbound = new Outbound(buffers, refusals);
   const traffic = new Traffic();
   const fanOut = new FanOut({ outbound, latency: traffic.latency });
-  const hub = new Hub({ ...stores, fanOut, logger, traffic });
+  const hub = new Hub({ ...stores, fanOut, logger, traffic, maxWaitingBytes: options.maxWaitingBytes ?? 0 });
   const users = new Users({ ...stores, hub, clock: clock.read });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock: clock.read });
   const liveness = new Liveness({

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { AppShare } from '../../src/core/channels/app-share.ts';
 import { Subscription } from '../../src/core/client/connection.ts';
 import { FanOut } from '../../src/core/channels/fan-out.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
@@ -59,7 +60,10 @@ function payloadsOf({ socket }: Expected): string[] {
 }
 
 class Model {
-  readonly channel = new LocalChannel({ app: 'app-id', channel: 'orders' }, new AppTraffic());
+  readonly channel = new LocalChannel(
+    { app: 'app-id', channel: 'orders' },
+    new AppShare('app-id', new AppTraffic()),
+  );
   readonly #outbound = new Outbound(
     { softBytes: 100, hardBytes: 1000 },
     new Refusals(new FakeLogger(), Date.now),

@@ -1,13 +1,18 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { AppShare } from '../../src/core/channels/app-share.ts';
 import { Subscription } from '../../src/core/client/connection.ts';
-import { FanOut, SLICE_SOCKETS } from '../../src/core/channels/fan-out.ts';
+import { FanOut } from '../../src/core/channels/fan-out.ts';
+import { SHARE_WRITES, TURN_WRITES } from '../../src/core/channels/turns.ts';
 import { LocalChannel } from '../../src/core/channels/local-channel.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { AppTraffic } from '../../src/core/traffic/app-traffic.ts';
 import { DeliveryLatency } from '../../src/core/traffic/delivery-latency.ts';
 import { Refusals } from '../../src/core/refusals/refusals.ts';
 import { FakeLogger, FakeSocket, lineEncoder, settled, testApp, testConnection } from './fakes.ts';
+
+/** A turn of the event loop writes to fewer sockets. */
+const SLICE = TURN_WRITES + 2 * SHARE_WRITES;
 
 const app = testApp();
 const limits = { softBytes: 1000, hardBytes: 10_000 };
@@ -18,7 +23,10 @@ let fanOut: FanOut;
 let count = 0;
 
 beforeEach(() => {
-  channel = new LocalChannel({ app: 'app-id', channel: 'orders' }, new AppTraffic());
+  channel = new LocalChannel(
+    { app: 'app-id', channel: 'orders' },
+    new AppShare('app-id', new AppTraffic()),
+  );
   logger = new FakeLogger();
   outbound = new Outbound(limits, new Refusals(logger, Date.now));
   fanOut = new FanOut({ outbound, latency: new DeliveryLatency() });
@@ -171,20 +179,20 @@ describe('sockets that read slowly', () => {
 
 describe('large channels', () => {
   test('3.13 the event loop is free between slices', async () => {
-    const sockets = [0, 1, 2].map(() => new FakeSocket());
-    for (const socket of sockets) crowd(SLICE_SOCKETS, socket);
+    const socket = new FakeSocket();
+    crowd(SLICE * 3, socket);
     push('a');
     const progress: number[] = [];
     for (let at = 0; at < 4; at += 1) {
       await turn();
-      progress.push(sockets.filter(({ writes }) => writes.length > 0).length);
+      progress.push(socket.writes.length);
     }
-    expect(progress).toEqual([1, 2, 3, 3]);
-    for (const socket of sockets) expect(socket.writes).toHaveLength(SLICE_SOCKETS);
+    expect(progress.map((writes) => Math.ceil(writes / SLICE))).toEqual([1, 2, 3, 3]);
+    expect(socket.writes).toHaveLength(SLICE * 3);
   });
 
   test('3.13 an event published during a fan-out waits for the one before it', async () => {
-    const all = crowd(SLICE_SOCKETS * 2 + 1).map(() => joined());
+    const all = Array.from({ length: SLICE * 2 }, () => joined());
     push('a');
     await turn();
     push('b');
@@ -193,7 +201,7 @@ describe('large channels', () => {
   });
 
   test('3.13 leaving during a fan-out moves other subscribers, and each still gets the event once', async () => {
-    const all = Array.from({ length: SLICE_SOCKETS * 2 + 500 }, () => joined());
+    const all = Array.from({ length: SLICE * 2 }, () => joined());
     push('a');
     await turn();
     const gone = new Set(all.slice(0, 700));
@@ -204,7 +212,7 @@ describe('large channels', () => {
   });
 
   test('3.13 the last subscriber gets the event although another one leaves and it moves to the front', async () => {
-    const [first] = crowd(SLICE_SOCKETS);
+    const [first] = crowd(SLICE);
     const last = joined();
     push('a');
     await turn();
@@ -214,7 +222,7 @@ describe('large channels', () => {
   });
 
   test('3.8 the last subscriber does not get the event when it leaves as well', async () => {
-    const [first] = crowd(SLICE_SOCKETS);
+    const [first] = crowd(SLICE);
     const last = joined();
     push('a');
     await turn();
@@ -226,7 +234,7 @@ describe('large channels', () => {
 
   test('3.13 subscribers that join and leave continuously do not delay the next event', async () => {
     const steady = joined();
-    let guests = crowd(SLICE_SOCKETS + 500);
+    let guests = crowd(SLICE);
     for (const payload of ['a', 'b', 'c']) {
       push(payload);
       for (let at = 0; at < 10; at += 1) {

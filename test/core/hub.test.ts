@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Stores } from '../../src/core/ports/stores.ts';
-import { eventPayload, deferred, openCore, settled, type TestCore, withOverrides } from './fakes.ts';
+import { eventPayload, deferred, openCore, settled, testApp, type TestCore, withOverrides } from './fakes.ts';
 
 const ORDERS = { app: 'app-id', channel: 'orders' };
 const ROOM = { app: 'app-id', channel: 'presence-room' };
@@ -353,6 +353,22 @@ describe('a backlog', () => {
     site.hub.deliver(ORDERS, { payload: '€' });
     expect(site.hub.hasBacklog(ORDERS)).toBe(true);
     await settled();
+  });
+
+  test('3.14 a channel is behind when as many bytes of its app wait as may, and those of other apps are not', async () => {
+    const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 's' }] });
+    const site = openCore({ apps: [testApp(), other], maxWaitingBytes: 1000 });
+    const [client, stranger] = [await site.connect(), await site.connect({ appKey: 'other-key' })];
+    for (const channel of ['orders', 'news']) client.subscribe(channel);
+    stranger.subscribe('orders');
+    await settled();
+    site.hub.deliver({ ...ORDERS, channel: 'news' }, { payload: 'x'.repeat(999) });
+    expect(site.hub.hasBacklog(ORDERS)).toBe(false);
+    site.hub.deliver({ ...ORDERS, channel: 'news' }, { payload: 'x' });
+    expect(site.hub.hasBacklog(ORDERS)).toBe(true);
+    expect(site.hub.hasBacklog({ ...ORDERS, app: 'other' })).toBe(false);
+    await site.hub.caughtUp(ORDERS);
+    expect(site.hub.hasBacklog(ORDERS)).toBe(false);
   });
 
   test('8.3 a channel without subscribers here is never behind', () => {

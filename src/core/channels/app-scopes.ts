@@ -1,7 +1,9 @@
 import type { Connection } from '../client/connection.ts';
+import type { AppShare } from './app-share.ts';
 import type { ChannelRef } from '../ports/events.ts';
 
 interface AppScope<Channel> {
+  readonly share: AppShare<Channel>;
   readonly connections: Map<string, Connection>;
   readonly channels: Map<string, Channel>;
 }
@@ -16,9 +18,14 @@ interface Occupied {
 /** The connections and channels of each app on this node. Apps never see each other: every look-up begins with the app. */
 export class AppScopes<Channel extends Occupied> {
   readonly #scopes = new Map<string, AppScope<Channel>>();
-  readonly #createChannel: (ref: ChannelRef) => Channel;
+  readonly #createShare: (app: string) => AppShare<Channel>;
+  readonly #createChannel: (ref: ChannelRef, share: AppShare<Channel>) => Channel;
 
-  constructor(createChannel: (ref: ChannelRef) => Channel) {
+  constructor(
+    createShare: (app: string) => AppShare<Channel>,
+    createChannel: (ref: ChannelRef, share: AppShare<Channel>) => Channel,
+  ) {
+    this.#createShare = createShare;
     this.#createChannel = createChannel;
   }
 
@@ -57,10 +64,10 @@ export class AppScopes<Channel extends Occupied> {
 
   /** Returns a channel, which is made if nobody is on it. */
   channel(ref: ChannelRef): Channel {
-    const { channels } = this.#scope(ref.app);
+    const { channels, share } = this.#scope(ref.app);
     let channel = channels.get(ref.channel);
     if (channel === undefined) {
-      channel = this.#createChannel(ref);
+      channel = this.#createChannel(ref, share);
       channels.set(ref.channel, channel);
     }
     return channel;
@@ -76,7 +83,7 @@ export class AppScopes<Channel extends Occupied> {
   #scope(app: string): AppScope<Channel> {
     let scope = this.#scopes.get(app);
     if (scope === undefined) {
-      scope = { connections: new Map(), channels: new Map() };
+      scope = { share: this.#createShare(app), connections: new Map(), channels: new Map() };
       this.#scopes.set(app, scope);
     }
     return scope;

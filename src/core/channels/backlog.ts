@@ -2,16 +2,17 @@
 export const BACKLOG_EVENTS = 1000;
 export const BACKLOG_BYTES = 4 * 1024 * 1024;
 
-/** Events of a channel that wait for its sockets. */
+/** Events of a channel that wait for its sockets, and those of its app. */
 interface Backlog {
   readonly pending: readonly unknown[];
   readonly pendingBytes: number;
+  readonly share: { readonly isBehind: boolean };
   /** Shared by the callers that wait for its end. */
   caughtUp: Promise<void> | undefined;
 }
 
-export const hasBacklog = ({ pending, pendingBytes }: Backlog): boolean =>
-  pending.length >= BACKLOG_EVENTS || pendingBytes >= BACKLOG_BYTES;
+export const hasBacklog = ({ pending, pendingBytes, share }: Backlog): boolean =>
+  pending.length >= BACKLOG_EVENTS || pendingBytes >= BACKLOG_BYTES || share.isBehind;
 
 /** Resolves when the channel is not behind any more; all callers share one promise. `undefined`: it is not behind. */
 export const caughtUp = (channel: Backlog): Promise<void> | undefined =>

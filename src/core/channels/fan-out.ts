@@ -8,9 +8,7 @@ import type { ChannelEvent } from '../ports/events.ts';
 import type { FrameEncoder } from '../ports/transport.ts';
 import type { AppTraffic } from '../traffic/app-traffic.ts';
 import type { DeliveryLatency } from '../traffic/delivery-latency.ts';
-
-/** Sockets written to before the event loop may serve others: about 6 ms of work. */
-export const SLICE_SOCKETS = 1000;
+import { Turns } from './turns.ts';
 
 /**
  * Subscribers that are looked at before the first of them is written to. Each look loads objects that are mostly not in
@@ -18,28 +16,44 @@ export const SLICE_SOCKETS = 1000;
  */
 const LOOK_AHEAD = 16;
 
+/** Events of a batch whose encoding costs as much as one write. */
+const EVENTS_PER_WRITE = 4;
+
+/** Bytes that make a write cost as much as one more. */
+const WRITE_BYTES = 16 * 1024;
+
 interface FanOutDeps {
   readonly outbound: Pick<Outbound, 'softBytes'>;
   readonly latency: Pick<DeliveryLatency, 'delivered'>;
   /** Shows the number of sockets of each event to those who look now. */
   readonly live?: LiveFeed;
+  /** Share of an app at the writing, beside those of the others. */
+  readonly weightOf?: (app: string) => number;
+}
+
+/** Part of a fan-out: from a place of the subscribers on, until about so many writes are made. */
+interface Slice {
+  readonly traffic: AppTraffic;
+  readonly from: number;
+  readonly writes: number;
 }
 
 /**
- * Brings events from channels to sockets. The events of one tick leave together; a fan-out to many sockets yields to
- * the event loop in slices, and the channel's next one waits for it, so that every socket sees one order.
- * The cost of an event depends on this channel's local subscribers alone.
+ * Brings events from channels to sockets. The events of one tick leave together; a fan-out to many sockets is written in
+ * slices, between which other apps and the event loop have their turn (`Turns`), and the channel's next one waits for it, so that
+ * every socket sees one order. The cost of an event depends on this channel's local subscribers alone.
  */
 export class FanOut {
   readonly #softBytes: number;
   readonly #latency: Pick<DeliveryLatency, 'delivered'>;
   readonly #live: LiveFeed | undefined;
-  #dirty: LocalChannel[] = [];
+  readonly #turns: Turns<LocalChannel>;
 
-  constructor(deps: FanOutDeps) {
-    this.#live = deps.live;
-    this.#softBytes = deps.outbound.softBytes;
-    this.#latency = deps.latency;
+  constructor({ outbound, latency, live, weightOf = () => 1 }: FanOutDeps) {
+    this.#live = live;
+    this.#softBytes = outbound.softBytes;
+    this.#latency = latency;
+    this.#turns = new Turns({ weightOf, serve: (channel, writes) => this.#serve(channel, writes) });
   }
 
   push(channel: LocalChannel, event: ChannelEvent): void {
@@ -47,9 +61,11 @@ export class FanOut {
     if (event.position !== undefined) channel.newest = event.position;
     for (const subscription of channel.waiting) subscription.held?.push(event);
     this.releaseReached(channel);
-    channel.pendingBytes += Buffer.byteLength(event.payload);
+    const bytes = Buffer.byteLength(event.payload);
+    channel.pendingBytes += bytes;
+    channel.share.wait(bytes);
     if (channel.sample !== undefined) noteSample(channel, event);
-    if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#mark(channel);
+    if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#turns.add(channel);
   }
 
   /**
@@ -77,63 +93,64 @@ export class FanOut {
     if (channel.ahead !== undefined) for (const each of channel.takeReached()) this.release(channel, each);
   }
 
-  #mark(channel: LocalChannel): void {
-    if (this.#dirty.push(channel) === 1) setImmediate(() => this.#flushDirty());
+  /** Begins the fan-out of a channel's events or goes on with it. Returns the cost, in writes. */
+  #serve(channel: LocalChannel, writes: number): number {
+    const begun = channel.progress === undefined ? this.#begin(channel) : 0;
+    return begun + this.#advance(channel, channel.progress as Progress, writes);
   }
 
-  #flushDirty(): void {
-    const channels = this.#dirty;
-    this.#dirty = [];
-    for (const channel of channels) this.#flush(channel);
-  }
-
-  #flush(channel: LocalChannel): void {
-    const batch = new Batch(channel.pending, channel.localSequence, this.#live?.isWatched);
+  #begin(channel: LocalChannel): number {
+    const { pending, pendingBytes, pendingSinceMs } = channel;
+    const batch = new Batch(pending, channel.localSequence, this.#live?.isWatched);
     channel.pending = [];
     channel.pendingBytes = 0;
-    channel.progress = { batch, sinceMs: channel.pendingSinceMs, next: 0, missedBySwap: [] };
     channel.pendingSinceMs = undefined;
-    this.#advance(channel, channel.progress);
+    channel.progress = { batch, bytes: pendingBytes, sinceMs: pendingSinceMs, next: 0, missedBySwap: [] };
+    return Math.floor(batch.size / EVENTS_PER_WRITE);
   }
 
-  #advance(channel: LocalChannel, progress: Progress): void {
-    const { batch } = progress;
+  #advance(channel: LocalChannel, progress: Progress, writes: number): number {
+    const { traffic, live } = channel;
+    const sentBytes = traffic.bytesSent;
     const missed = progress.missedBySwap.filter(({ index }) => index !== -1);
     progress.missedBySwap = [];
-    this.#write(channel.traffic, missed, batch, 0, missed.length);
-    const end = Math.min(progress.next + SLICE_SOCKETS, channel.live.length);
-    this.#write(channel.traffic, channel.live, batch, progress.next, end);
-    progress.next = end;
-    if (end >= channel.live.length) this.#finish(channel, progress);
-    else setImmediate(() => this.#advance(channel, progress));
+    this.#write(missed, progress.batch, { traffic, from: 0, writes: Infinity });
+    const { next: from } = progress;
+    progress.next = this.#write(live, progress.batch, { traffic, from, writes });
+    const cost = missed.length + progress.next - from + (traffic.bytesSent - sentBytes) / WRITE_BYTES;
+    if (progress.next < live.length) this.#turns.add(channel);
+    else this.#finish(channel, progress);
+    return cost;
   }
 
-  #finish(channel: LocalChannel, { batch, sinceMs }: Progress): void {
+  #finish(channel: LocalChannel, { batch, bytes, sinceMs }: Progress): void {
     batch.eachReach((event, sockets) => this.#live?.delivered(channel.ref, event, sockets));
     if (sinceMs !== undefined) this.#latency.delivered(sinceMs);
+    channel.share.written(bytes);
     channel.progress = undefined;
     channel.reached = batch.position ?? channel.reached;
-    if (channel.pending.length > 0) this.#mark(channel);
+    if (channel.pending.length > 0) this.#turns.add(channel);
   }
 
-  /** Looks at `LOOK_AHEAD` subscribers, then writes to those that get the shared bytes, then goes on with the next. */
-  #write(
-    traffic: AppTraffic,
-    targets: readonly Subscription[],
-    batch: Batch,
-    from: number,
-    to: number,
-  ): void {
+  /**
+   * Looks at `LOOK_AHEAD` subscribers, then writes to those that get the shared bytes, then goes on with the next, until about so
+   * many writes are made. Returns the place of the first subscriber that was not looked at.
+   */
+  #write(targets: readonly Subscription[], batch: Batch, { traffic, from, writes }: Slice): number {
     const ready: Connection[] = [];
-    for (let start = from; start < to; start += LOOK_AHEAD) {
-      const end = Math.min(start + LOOK_AHEAD, to);
+    const untilBytes = traffic.bytesSent + writes * WRITE_BYTES;
+    let start = from;
+    while (start < targets.length && traffic.bytesSent + (start - from) * WRITE_BYTES < untilBytes) {
+      const end = Math.min(start + LOOK_AHEAD, targets.length);
       let count = 0;
       for (let at = start; at < end; at += 1) {
         const subscription = targets[at] as Subscription;
         if (this.#getsAll(subscription, batch)) ready[count++] = subscription.connection;
       }
       writeAll(traffic, ready, count, batch);
+      start = end;
     }
+    return start;
   }
 
   /** True when the subscriber gets the shared bytes; any other one is served here. */

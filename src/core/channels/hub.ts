@@ -1,5 +1,6 @@
 import type { Member, Position } from '#protocol';
 import { type Connection, Subscription } from '../client/connection.ts';
+import { AppShare } from './app-share.ts';
 import { AppScopes } from './app-scopes.ts';
 import { LocalChannel } from './local-channel.ts';
 import { isPendingDelivery, type PendingDelivery } from './pending-delivery.ts';
@@ -29,6 +30,8 @@ interface HubDeps {
   readonly fanOut: ChannelFanOut;
   readonly logger: Logger;
   readonly traffic: Traffic;
+  /** Of each app's events on this node; 0: no limit. */
+  readonly maxWaitingBytes: number;
 }
 
 /** The connections of this node, the channels that each is on, and the events on their way to them. */
@@ -46,7 +49,10 @@ export class Hub {
     this.#fanOut = deps.fanOut;
     this.#logger = deps.logger;
     this.#traffic = deps.traffic;
-    this.#apps = new AppScopes((ref) => new LocalChannel(ref, deps.traffic.of(ref.app)));
+    this.#apps = new AppScopes<LocalChannel>(
+      (app) => new AppShare(app, deps.traffic.of(app), deps.maxWaitingBytes),
+      (ref, share) => new LocalChannel(ref, share),
+    );
   }
 
   /** Each thing that happens, for those who look now. */
@@ -192,13 +198,13 @@ export class Hub {
     if (channel !== undefined) channel.sample = sample;
   }
 
-  /** True when the channel's sockets here are so far behind that more events would only wait in memory. */
+  /** True when the sockets here of the channel, or of its app, are so far behind that more events would only wait in memory. */
   hasBacklog(ref: ChannelRef): boolean {
     const channel = this.#apps.known(ref);
     return channel !== undefined && hasBacklog(channel);
   }
 
-  /** Resolves when the channel is not behind any more; all callers share one promise. `undefined`: it is not behind. */
+  /** Resolves when neither the channel nor its app is behind any more; all callers share one promise. `undefined`: it is not behind. */
   caughtUp(ref: ChannelRef): Promise<void> | undefined {
     const channel = this.#apps.known(ref);
     return channel && caughtUp(channel);

@@ -1,4 +1,5 @@
 import { isReservedChannel, isSameHistory, kindOf, type Member, type Position } from '#protocol';
+import type { AppShare } from './app-share.ts';
 import type { Batch } from './batch.ts';
 import type { Subscription } from '../client/connection.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
@@ -10,6 +11,8 @@ import { Mutex } from '../util/mutex.ts';
 /** A fan-out between two of its slices: `next` is the first place of `live` that it has not reached. */
 export interface Progress {
   readonly batch: Batch;
+  /** Bytes of the events. */
+  readonly bytes: number;
   /** When the request of a measured event of the batch was received. */
   readonly sinceMs: number | undefined;
   next: number;
@@ -60,14 +63,18 @@ export class LocalChannel {
   callsInside = 0;
   /** Subscribing and leaving run one at a time. */
   readonly mutex = new Mutex();
-  readonly traffic: AppTraffic;
+  readonly share: AppShare<LocalChannel>;
   readonly #kind: string;
 
-  /** `traffic`: the counts of its app. */
-  constructor(ref: ChannelRef, traffic: AppTraffic) {
+  /** `share`: of its app. */
+  constructor(ref: ChannelRef, share: AppShare<LocalChannel>) {
     this.ref = ref;
-    this.traffic = traffic;
+    this.share = share;
     this.#kind = isReservedChannel(ref.channel) ? 'server_to_user' : kindOf(ref.channel).name;
+  }
+
+  get traffic(): AppTraffic {
+    return this.share.traffic;
   }
 
   get subscribers(): number {

@@ -24,7 +24,7 @@ export type CloseCause =
 
 /**
  * Traffic of one app on this node, as plain numbers: the paths of events and messages only add to them. All are counts since
- * the start, but `connections`, `channels` and `subscriptions`, which are those of this moment.
+ * the start, but `connections`, `channels`, `subscriptions` and `waitingBytes`, which are those of this moment.
  */
 export class AppTraffic {
   readonly connections = new Tally<TransportName>();
@@ -44,6 +44,10 @@ export class AppTraffic {
   omittedExcluded = 0;
   omittedSlow = 0;
   omittedClosing = 0;
+  /** Bytes of events that are not yet written to all of their sockets, now. */
+  waitingBytes = 0;
+  /** Time that writing its events took. */
+  fanOutMs = 0;
   messagesReceived = 0;
   bytesReceived = 0;
   /** Frames of every kind: deliveries and answers. */

@@ -73,6 +73,11 @@ const BY_APP: readonly (readonly [name: string, help: string, of: (traffic: AppT
     'Events written to subscribers: an event for 10 sockets counts 10.',
     (of) => of.deliveries,
   ],
+  [
+    'fan_out_seconds_total',
+    "Time spent on writing events to subscribers: an app's share is its part of the sum of all apps.",
+    (of) => of.fanOutMs / 1000,
+  ],
   ['messages_received_total', 'Messages that clients sent.', (of) => of.messagesReceived],
   ['messages_sent_total', 'Messages sent to clients: deliveries and answers.', (of) => of.messagesSent],
   ['received_bytes_total', 'Bytes of the messages that clients sent.', (of) => of.bytesReceived],
@@ -115,6 +120,13 @@ export const trafficMetrics = (traffic: Traffic): Metric[] => [
     return kind === 'now' ? gauge(name, help, labels, 'sum', values) : counter(name, help, labels, values);
   }),
   ...BY_APP.map(([name, help, of]) => counter(name, help, ['app'], () => byApp(traffic, of))),
+  gauge(
+    'waiting_bytes',
+    "Bytes of events that are not yet written to all of their subscribers. At WAVEHALL_MAX_BACKLOG the app's publishers get 503.",
+    ['app'],
+    'sum',
+    () => byApp(traffic, (of) => of.waitingBytes),
+  ),
   counter(
     'deliveries_omitted_total',
     'Events that a subscriber was not sent: it is excluded as the sender (toOthers), reads too slowly for best-effort events, or is closing.',

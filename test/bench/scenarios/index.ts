@@ -2,6 +2,7 @@ import type { Scenario } from '../bench.ts';
 import { connect } from './connect/index.ts';
 import { cost } from './cost.ts';
 import { crossNode } from './cross-node.ts';
+import { fairness } from './fairness.ts';
 import { fallback } from './fallback/index.ts';
 import { fanOut } from './fan-out.ts';
 import { handshake } from './handshake.ts';
@@ -26,6 +27,7 @@ export const SCENARIOS: readonly Scenario[] = [
   openLoop,
   quiet,
   httpLatency,
+  fairness,
   handshake,
   trigger,
   batch,

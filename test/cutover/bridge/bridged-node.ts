@@ -118,7 +118,7 @@ function assemble(apps: readonly App[], stores: Stores, logger: FakeLogger) {
   const outbound = new Outbound({ softBytes: MESSAGE_BYTES, hardBytes: 64 * MESSAGE_BYTES }, refusals);
   const traffic = new Traffic();
   const fanOut = new FanOut({ outbound, latency: traffic.latency });
-  const hub = new Hub({ ...stores, fanOut, logger, traffic });
+  const hub = new Hub({ ...stores, fanOut, logger, traffic, maxWaitingBytes: 0 });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   const provider = new StaticApps(apps);

@@ -43,6 +43,7 @@ const RULES: readonly (readonly [rule: string, scenario: string])[] = [
   ['3.13', 'open-loop'],
   ['3.13', 'quiet'],
   ['8.4', 'http-latency'],
+  ['3.14', 'fairness'],
   ['2.3', 'handshake'],
   ['7.4', 'trigger'],
   ['8.5', 'batch'],
@@ -58,7 +59,7 @@ const RULES: readonly (readonly [rule: string, scenario: string])[] = [
 ];
 
 /** They start their own servers. */
-const ALONE = ['cost', 'connect', 'fallback', 'resume', 'metrics', 'webhooks'];
+const ALONE = ['cost', 'connect', 'fairness', 'fallback', 'resume', 'metrics', 'webhooks'];
 
 function expectMeasured(rows: readonly Row[], servers: readonly string[]): void {
   expect(rows.map(({ server }) => server)).toEqual(expect.arrayContaining([...servers]));

@@ -26,7 +26,7 @@ const SETTINGS: readonly Setting<unknown>[] = [
 
 /** Numeric settings that do not limit clients or publishers. */
 const NO_LIMIT =
-  /_PORT$|^REDIS_DB$|^WAVEHALL_(WORKERS|TERMINATE_CLOSE_CODE|DRAIN_REFUSAL|REDIS_PARTITIONS|CUTOVER_(?!QUEUE|MAX|IDLE).*)$/;
+  /_PORT$|^REDIS_DB$|^WAVEHALL_(WORKERS|APP_WEIGHT|TERMINATE_CLOSE_CODE|DRAIN_REFUSAL|REDIS_PARTITIONS|CUTOVER_(?!QUEUE|MAX|IDLE).*)$/;
 
 const rows = readFileSync(`${ROOT}docs/limits.md`, 'utf8')
   .split('\n')

@@ -19,13 +19,14 @@ describe('the board', () => {
         expect(uid).toBe('${datasource}');
   });
 
-  test('has the rows overview, per app, per node, Redis, webhooks and cutover, each with panels', () => {
+  test('has the rows overview, per app, per node, Redis, webhooks, auth gateway and cutover, each with panels', () => {
     expect(rows.map(({ title }) => title)).toEqual([
       'Overview',
       'Per app',
       'Per node',
       'Redis',
       'Webhooks',
+      'Auth gateway',
       'Cutover',
     ]);
     const inRow = rows.map(({ gridPos }, at) => {

@@ -9,6 +9,7 @@ export const shownApps = (apps: readonly App[]): object[] =>
     allowedOrigins: app.allowedOrigins,
     clientEvents: app.clientEvents,
     requireTls: app.requireTls,
+    weight: app.weight,
     activityTimeoutSeconds: app.activityTimeoutSeconds,
     historySize: app.historySize,
     historyTtlSeconds: app.historyTtlSeconds,

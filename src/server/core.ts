@@ -1,6 +1,6 @@
 import { drainTimes } from '../config/clients/drain.ts';
 import type { Config } from '../config/index.ts';
-import { FanOut } from '../core/channels/fan-out.ts';
+import { FanOut } from '../core/channels/fan-out/fan-out.ts';
 import { Hub } from '../core/channels/hub.ts';
 import { SubscriptionCounter } from '../core/channels/subscription-counter.ts';
 import { applyAppChanges } from '../core/client/app-changes.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Batch, JOIN_BYTES } from '../../src/core/channels/batch.ts';
+import { Batch, JOIN_BYTES } from '../../src/core/channels/fan-out/batch.ts';
 import type { ChannelEvent } from '../../src/core/ports/events.ts';
 import { lineEncoder } from './fakes.ts';
 

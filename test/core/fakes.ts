@@ -7,7 +7,7 @@ import { Connection } from '../../src/core/client/connection.ts';
 import type { EventRequest } from '../../src/core/channels/publish.ts';
 import { SubscriptionCounter } from '../../src/core/channels/subscription-counter.ts';
 import type { App, AppLimits } from '../../src/core/app.ts';
-import { FanOut } from '../../src/core/channels/fan-out.ts';
+import { FanOut } from '../../src/core/channels/fan-out/fan-out.ts';
 import { CoreGateway } from '../../src/core/client/gateway.ts';
 import { Departures } from '../../src/core/drain/departures.ts';
 import { Hub } from '../../src/core/channels/hub.ts';

@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AppShare } from '../../src/core/channels/app-share.ts';
+import { AppShare } from '../../src/core/channels/fan-out/app-share.ts';
 import { Subscription } from '../../src/core/client/connection.ts';
-import { FanOut } from '../../src/core/channels/fan-out.ts';
+import { FanOut } from '../../src/core/channels/fan-out/fan-out.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { AppTraffic } from '../../src/core/traffic/app-traffic.ts';
 import { DeliveryLatency } from '../../src/core/traffic/delivery-latency.ts';

@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { AppShare } from '../../src/core/channels/app-share.ts';
+import { AppShare } from '../../src/core/channels/fan-out/app-share.ts';
 import { Subscription } from '../../src/core/client/connection.ts';
-import { FanOut } from '../../src/core/channels/fan-out.ts';
-import { SHARE_WRITES, TURN_WRITES } from '../../src/core/channels/turns.ts';
+import { FanOut } from '../../src/core/channels/fan-out/fan-out.ts';
+import { SHARE_WRITES, TURN_WRITES } from '../../src/core/channels/fan-out/turns.ts';
 import { LocalChannel } from '../../src/core/channels/local-channel.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { AppTraffic } from '../../src/core/traffic/app-traffic.ts';

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AppShare } from '../../src/core/channels/app-share.ts';
-import { LONGEST_TURN_MS, SHARE_WRITES, TURN_WRITES, Turns } from '../../src/core/channels/turns.ts';
+import { AppShare } from '../../src/core/channels/fan-out/app-share.ts';
+import { LONGEST_TURN_MS, SHARE_WRITES, TURN_WRITES, Turns } from '../../src/core/channels/fan-out/turns.ts';
 import { AppTraffic } from '../../src/core/traffic/app-traffic.ts';
 
 /** A channel that has so many writes to make, in parts of at most `part`; a part is never divided. */

@@ -90,13 +90,13 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'while 64 of one socket are in flight',
   ],
   'events that wait for the sockets of a channel': [
-    'src/core/channels/backlog.ts',
+    'src/core/channels/fan-out/backlog.ts',
     'BACKLOG_EVENTS',
     'http/behind',
     'with 503 and Retry-After, and delivers nothing',
   ],
   'bytes of these events': [
-    'src/core/channels/backlog.ts',
+    'src/core/channels/fan-out/backlog.ts',
     'BACKLOG_BYTES',
     'core/hub',
     'what waits is counted in bytes',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { StaticApps } from '../../src/apps/static.ts';
-import { BACKLOG_EVENTS } from '../../src/core/channels/backlog.ts';
+import { BACKLOG_EVENTS } from '../../src/core/channels/fan-out/backlog.ts';
 import { settled, testApp } from '../core/fakes.ts';
 import { EVENT, openHttp, shown } from './fixture.ts';
 

@@ -1,5 +1,5 @@
 import type { Connection } from '../client/connection.ts';
-import type { AppShare } from './app-share.ts';
+import type { AppShare } from './fan-out/app-share.ts';
 import type { ChannelRef } from '../ports/events.ts';
 
 interface AppScope<Channel> {

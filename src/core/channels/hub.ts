@@ -1,10 +1,10 @@
 import type { Member, Position } from '#protocol';
 import { type Connection, Subscription } from '../client/connection.ts';
-import { AppShare } from './app-share.ts';
+import { AppShare } from './fan-out/app-share.ts';
 import { AppScopes } from './app-scopes.ts';
 import { LocalChannel } from './local-channel.ts';
 import { isPendingDelivery, type PendingDelivery } from './pending-delivery.ts';
-import { caughtUp, hasBacklog } from './backlog.ts';
+import { caughtUp, hasBacklog } from './fan-out/backlog.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { Logger } from '../ports/logger.ts';

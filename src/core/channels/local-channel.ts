@@ -1,6 +1,6 @@
 import { isReservedChannel, isSameHistory, kindOf, type Member, type Position } from '#protocol';
-import type { AppShare } from './app-share.ts';
-import type { Batch } from './batch.ts';
+import type { AppShare } from './fan-out/app-share.ts';
+import type { Batch } from './fan-out/batch.ts';
 import type { Subscription } from '../client/connection.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { DeliverySample } from '../traffic/delivery-latency.ts';

@@ -1,7 +1,7 @@
 import { encode, type Member } from '#protocol';
 import type { Connection } from '../client/connection.ts';
 import type { ChannelEvent, CachedEvent } from '../ports/events.ts';
-import { type Excludable, isExcluded } from './batch.ts';
+import { type Excludable, isExcluded } from './fan-out/batch.ts';
 
 /** SPEC 3.4, 4.4: the events held for a new subscriber, without the member changes that its roster includes already. */
 export function notYetInRoster(held: readonly ChannelEvent[], roster: readonly Member[]): ChannelEvent[] {

@@ -1,5 +1,5 @@
 import { encode, type GapReason, type Position } from '#protocol';
-import { isExcluded } from '../channels/batch.ts';
+import { isExcluded } from '../channels/fan-out/batch.ts';
 import { retentionOf } from '../channels/retention.ts';
 import { sendCached } from '../channels/subscribe-reply.ts';
 import type { Connection, Subscription } from '../client/connection.ts';

@@ -4,7 +4,7 @@ import { readConfig } from '../../../src/config/index.ts';
 import { StaticApps } from '../../../src/apps/static.ts';
 import { SubscriptionCounter } from '../../../src/core/channels/subscription-counter.ts';
 import type { App } from '../../../src/core/app.ts';
-import { FanOut } from '../../../src/core/channels/fan-out.ts';
+import { FanOut } from '../../../src/core/channels/fan-out/fan-out.ts';
 import { Departures } from '../../../src/core/drain/departures.ts';
 import { CoreGateway } from '../../../src/core/client/gateway.ts';
 import { Hub } from '../../../src/core/channels/hub.ts';

@@ -1,13 +1,13 @@
 import { Batch, isExcluded } from './batch.ts';
-import type { Connection, Subscription } from '../client/connection.ts';
-import type { LocalChannel, Progress } from './local-channel.ts';
-import type { Outbound } from '../client/outbound.ts';
-import type { LiveFeed } from '../live/feed.ts';
+import type { Connection, Subscription } from '../../client/connection.ts';
+import type { LocalChannel, Progress } from '../local-channel.ts';
+import type { Outbound } from '../../client/outbound.ts';
+import type { LiveFeed } from '../../live/feed.ts';
 import type { Position } from '#protocol';
-import type { ChannelEvent } from '../ports/events.ts';
-import type { FrameEncoder } from '../ports/transport.ts';
-import type { AppTraffic } from '../traffic/app-traffic.ts';
-import type { DeliveryLatency } from '../traffic/delivery-latency.ts';
+import type { ChannelEvent } from '../../ports/events.ts';
+import type { FrameEncoder } from '../../ports/transport.ts';
+import type { AppTraffic } from '../../traffic/app-traffic.ts';
+import type { DeliveryLatency } from '../../traffic/delivery-latency.ts';
 import { Turns } from './turns.ts';
 
 /**

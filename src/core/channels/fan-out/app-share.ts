@@ -1,4 +1,4 @@
-import type { AppTraffic } from '../traffic/app-traffic.ts';
+import type { AppTraffic } from '../../traffic/app-traffic.ts';
 
 /** One app's part of the writing on this node: its channels that wait for their turn, and what they hold. */
 export class AppShare<Channel> {

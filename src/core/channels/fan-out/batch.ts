@@ -1,7 +1,7 @@
 import type { Position } from '#protocol';
-import type { ChannelEvent } from '../ports/events.ts';
-import type { FrameEncoder } from '../ports/transport.ts';
-import { payloadFor } from '../resume/positions.ts';
+import type { ChannelEvent } from '../../ports/events.ts';
+import type { FrameEncoder } from '../../ports/transport.ts';
+import { payloadFor } from '../../resume/positions.ts';
 
 /** Joins stay below this, so that one write never asks for one huge buffer. */
 export const JOIN_BYTES = 64 * 1024;

@@ -11,11 +11,19 @@ import { DeliveryLatency } from '../../src/core/traffic/delivery-latency.ts';
 import { Refusals } from '../../src/core/refusals/refusals.ts';
 import { FakeLogger, FakeSocket, lineEncoder, settled, testApp, testConnection } from './fakes.ts';
 
+/** Channels of one app have the share of that app. */
+function openChannel(name: string, on: string): LocalChannel {
+  const share = shares.get(name) ?? new AppShare<LocalChannel>(name, new AppTraffic());
+  shares.set(name, share);
+  return new LocalChannel({ app: name, channel: on }, share);
+}
+
 /** A turn of the event loop writes to fewer sockets. */
 const SLICE = TURN_WRITES + 2 * SHARE_WRITES;
 
 const app = testApp();
 const limits = { softBytes: 1000, hardBytes: 10_000 };
+const shares = new Map<string, AppShare<LocalChannel>>();
 let channel: LocalChannel;
 let logger: FakeLogger;
 let outbound: Outbound;
@@ -23,10 +31,7 @@ let fanOut: FanOut;
 let count = 0;
 
 beforeEach(() => {
-  channel = new LocalChannel(
-    { app: 'app-id', channel: 'orders' },
-    new AppShare('app-id', new AppTraffic()),
-  );
+  channel = new LocalChannel({ app: 'app-id', channel: 'orders' }, new AppShare('app-id', new AppTraffic()));
   logger = new FakeLogger();
   outbound = new Outbound(limits, new Refusals(logger, Date.now));
   fanOut = new FanOut({ outbound, latency: new DeliveryLatency() });
@@ -37,18 +42,20 @@ interface Subscriber {
   readonly subscription: Subscription;
 }
 
-function held(socket = new FakeSocket()): Subscriber {
+function held(socket = new FakeSocket(), to = channel): Subscriber {
   const connection = testConnection({ app, socketId: `${(count += 1)}.1`, socket, outbound });
-  const subscription = new Subscription(connection, channel.ref, undefined);
-  channel.hold(subscription);
+  const subscription = new Subscription(connection, to.ref, undefined);
+  to.hold(subscription);
   return { socket, subscription };
 }
 
-function joined(socket = new FakeSocket()): Subscriber {
-  const subscriber = held(socket);
-  fanOut.release(channel, subscriber.subscription);
+function joinedTo(to: LocalChannel, socket: FakeSocket): Subscriber {
+  const subscriber = held(socket, to);
+  fanOut.release(to, subscriber.subscription);
   return subscriber;
 }
+
+const joined = (socket = new FakeSocket()): Subscriber => joinedTo(channel, socket);
 
 const crowd = (size: number, socket = new FakeSocket()): Subscriber[] =>
   Array.from({ length: size }, () => joined(socket));
@@ -174,6 +181,41 @@ describe('sockets that read slowly', () => {
     push('a');
     await turn();
     expect([socket.terminated, socket.payloads]).toEqual([false, ['a']]);
+  });
+});
+
+describe('several apps', () => {
+  test('3.14 an event of a quiet app follows one share of an app with much to write', async () => {
+    const written: string[] = [];
+    const socketOf = (name: string): FakeSocket => {
+      const socket = new FakeSocket();
+      const write = socket.write.bind(socket);
+      socket.write = (chunk) => {
+        written.push(name);
+        write(chunk);
+      };
+      return socket;
+    };
+    const busy = Array.from({ length: 20 }, (_, at) => openChannel('busy', `orders.${at}`));
+    for (const each of busy) for (let at = 0; at < 300; at += 1) joinedTo(each, socketOf('busy'));
+    const quiet = openChannel('quiet', 'orders');
+    joinedTo(quiet, socketOf('quiet'));
+    for (const each of [...busy, quiet]) fanOut.push(each, { payload: 'a' });
+    await settled(12);
+    expect(written).toHaveLength(6001);
+    expect(written.indexOf('quiet')).toBeLessThanOrEqual(2 * SHARE_WRITES);
+  });
+
+  test('3.14 what waits is counted for the app until it is written', async () => {
+    const { share } = channel;
+    crowd(SLICE * 2);
+    push('€uro');
+    expect(share.traffic.waitingBytes).toBe(6);
+    await turn();
+    push('b');
+    expect(share.traffic.waitingBytes).toBe(7);
+    await settled(12);
+    expect(share.traffic.waitingBytes).toBe(0);
   });
 });
 

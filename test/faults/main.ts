@@ -13,7 +13,7 @@ const USAGE = `npm run faults -- [options]
   --minutes NUMBER   for so long (60)
   --kill NUMBER      a node is killed every so many seconds (60)
   --redis NUMBER     Redis is restarted every so many seconds (300)
-  --storm NUMBER     instead: so many clients with 10 private channels each reconnect, in front of a real Laravel
+  --storm NUMBER     instead: so many clients with 10 private channels each reconnect, in front of a real Laravel: a table
   --clients NUMBER   cuts, deploys and the long run with so many clients (64, 48, 32)`;
 
 const { values } = parseArgs({

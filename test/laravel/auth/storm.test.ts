@@ -1,7 +1,7 @@
 /** Stock pusher-js clients that reconnect all at once, in front of a real Laravel (SPEC 14.4, 14.7). */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { missingRequirements } from '../requirements.ts';
-import type { Fault } from './fault-proxy.ts';
+import type { Fault } from './faulty-laravel.ts';
 import { CONCURRENCY, Storm, type StormOptions, type StormResult } from './storm.ts';
 
 /** `npm run faults -- --storm 1000` sets these. */

@@ -6,7 +6,7 @@ import { startRedis, type TestRedis } from '../../support/redis.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { eventually } from '../../support/wire.ts';
 import { php } from '../php.ts';
-import { FaultProxy } from './fault-proxy.ts';
+import { FaultyLaravel } from './faulty-laravel.ts';
 import { AuthApp } from './laravel-app.ts';
 
 const SUBSCRIBED_MS = 300_000;
@@ -71,7 +71,7 @@ class StormClient {
 interface Site {
   readonly app: AuthApp;
   /** In front of it. */
-  readonly laravel: FaultProxy;
+  readonly laravel: FaultyLaravel;
   readonly redis: TestRedis;
 }
 
@@ -97,7 +97,7 @@ export class Storm {
       app.folder,
       `collect(range(1, ${options.clients}))->each(fn ($at) => App\\Models\\User::firstOrCreate(['name' => "user $at"], ['color' => '#000']))->count();`,
     );
-    const site = { app, laravel: await FaultProxy.open(app.url), redis: await startRedis() };
+    const site = { app, laravel: await FaultyLaravel.open(app.url), redis: await startRedis() };
     return new Storm(options, site, await startServer(Storm.#variables(site, options)));
   }
 
@@ -121,7 +121,7 @@ export class Storm {
     return this.#site.app;
   }
 
-  get laravel(): FaultProxy {
+  get laravel(): FaultyLaravel {
     return this.#site.laravel;
   }
 

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 export type Fault =
   'hangs' | 'is gone' | { readonly status: number; readonly headers?: Readonly<Record<string, string>> };
 
-/** Stands in front of a real Laravel, and can have a fault in its place. */
-export class FaultProxy {
+/** Place in front of a real Laravel that can have a fault in its stead. */
+export class FaultyLaravel {
   fault: Fault | undefined;
   /** Most requests that Laravel had at once. */
   mostAtOnce = 0;
@@ -19,8 +19,8 @@ export class FaultProxy {
     this.#target = target;
   }
 
-  static async open(target: string): Promise<FaultProxy> {
-    const proxy = new FaultProxy(target);
+  static async open(target: string): Promise<FaultyLaravel> {
+    const proxy = new FaultyLaravel(target);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;

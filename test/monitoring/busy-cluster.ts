@@ -18,6 +18,14 @@ const CHANNELS = ['room', 'private-room', 'cache-room', 'private-cache-room'];
 /** As many as one client subscribes to; one more is refused. */
 const MAX_SUBSCRIPTIONS = 5;
 
+/** A second app, which makes more requests than it may. */
+const LIMITED = { id: 'limited', key: 'limited-key', secret: 'limited-secret' } as const;
+
+const APPS = [
+  { app_id: APP.id, key: APP.key, secret: APP.secret },
+  { app_id: LIMITED.id, key: LIMITED.key, secret: LIMITED.secret, max_requests_per_second: 1 },
+];
+
 export const TOKEN = 'a-token-for-tests';
 
 export interface BusyCluster {
@@ -35,7 +43,7 @@ export async function startBusyCluster(folder: string): Promise<BusyCluster> {
   const receiver = await startReceiver();
   const laravel = await LaravelStandIn.open();
   const shared = {
-    ...APP_VARIABLES,
+    WAVEHALL_APPS: JSON.stringify(APPS),
     REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: 'all',
     REVERB_SCALING_ENABLED: 'true',
     REDIS_HOST: '127.0.0.1',
@@ -125,6 +133,8 @@ async function questions(server: TestServer): Promise<void> {
 /** Requests and connects that are refused. */
 async function refusals(server: TestServer): Promise<void> {
   const app = appAt(server);
+  const limited = publisher({ ...app, ...LIMITED });
+  await Promise.all([limited.get('/channels'), limited.get('/channels')]);
   await publisher(app).post('/events', { name: 'news', channel: 'room', data: '{}' }, { secret: 'wrong' });
   const wire = await Wire.open(server, '/app/unknown-key?protocol=7');
   await wire.closing();

@@ -128,6 +128,7 @@ withPrograms('the queries', ['prometheus', 'promtool'], () => {
       'deliveries_total',
       'limits_reached_total',
       'cache_hits_total',
+      'requests_over_rate_total',
     ])
       await eventually(
         async () => Number((await prometheus.query(`sum(wavehall_${metric})`))[0]?.value[1]) > 0,

@@ -34,7 +34,16 @@ export function run(
   nodeArgs: readonly string[] = [],
   timeoutMs = TIMEOUT_MS,
 ): Promise<Outcome> {
-  const child = spawn(process.execPath, [...nodeArgs, MAIN, ...args], {
+  return runNode([...nodeArgs, MAIN, ...args], env, timeoutMs);
+}
+
+/** Runs Node with these arguments until it exits, as `run` does. */
+export function runNode(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  timeoutMs = TIMEOUT_MS,
+): Promise<Outcome> {
+  const child = spawn(process.execPath, args, {
     env: cleanEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -89,6 +89,14 @@ export const loadDriver = async ({ dialect }: Pick<AppsDatabase, 'dialect'>): Pr
     ? (await import('./drivers/mysql.ts')).mysql
     : (await import('./drivers/postgres.ts')).postgres;
 
+/** Rejects with a `DatabaseFailure` when the npm package of the database is not installed. */
+export async function requirePackage(options: AppsDatabase): Promise<void> {
+  const driver = await loadDriver(options);
+  await driver.load().catch((error: unknown) => {
+    throw failureOf(error, options);
+  });
+}
+
 /** The quoted name of the table of the apps. */
 export const quotedTable = ({ table }: Pick<AppsDatabase, 'table'>, driver: Driver): string =>
   table

@@ -37,12 +37,15 @@ const BY_CODE: Readonly<Record<string, FailureReason>> = {
 
 /** Says what to do, where the reason of the database does not tell. */
 const ADVICE: Readonly<Partial<Record<FailureReason, (options: AppsDatabase) => string>>> = {
-  package: ({ dialect }) =>
-    `the package for this kind of database is missing: npm install ${dialect === 'mysql' ? 'mysql2' : 'pg'}`,
+  package: (options) => `this database needs an npm package that is not installed: ${installCommand(options)}`,
   table: ({ table }) => `there is no table ${table}: wavehall apps migrate creates it`,
   permission: ({ table, user }) => `the user ${user} may not do this with the table ${table}`,
   timeout: ({ timeoutMs }) => `it did not answer within ${timeoutMs / 1000} s`,
 };
+
+/** The command that installs the npm package of the database. */
+export const installCommand = ({ dialect }: Pick<AppsDatabase, 'dialect'>): string =>
+  `npm install ${dialect === 'mysql' ? 'mysql2' : 'pg'}`;
 
 const MOST_CHARS = 200;
 

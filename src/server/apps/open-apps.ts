@@ -13,11 +13,14 @@ export interface OpenApps {
 
 /**
  * Opens the apps of the configuration, or those of its database. Resolves after the first read of it, or when the database has not
- * answered in time: then the server is not ready until it answers (SPEC 2.18).
+ * answered in time: then the server is not ready until it answers (SPEC 2.18). Rejects when the npm package of the database is not
+ * installed: that does not change while the server runs.
  */
 export async function openApps(config: Config, logger: Logger): Promise<OpenApps> {
   const { appsDatabase: options } = config;
   if (options === undefined) return { apps: new StaticApps(config.apps), watch: undefined };
+  const { requirePackage } = await import('../../apps/sql/database.ts');
+  await requirePackage(options);
   const { AppsWatch } = await import('../../apps/sql/watch.ts');
   const watch = new AppsWatch({ options, logger });
   await watch.start(options.timeoutMs);

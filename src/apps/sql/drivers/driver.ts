@@ -24,8 +24,8 @@ export interface ConnectOptions extends DatabaseAddress {
 
 /** The differences of one kind of database. */
 export interface Driver {
-  /** The npm package, which the operator installs. */
-  readonly packageName: string;
+  /** Loads the npm package of the database, which the operator installs. Rejects when it is missing. */
+  load(): Promise<unknown>;
   /** Quotes one part of a name. */
   quote(name: string): string;
   /** The placeholder of the value with this number, from 1. */

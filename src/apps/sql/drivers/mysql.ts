@@ -4,7 +4,7 @@ import { type ConnectOptions, type Driver, type Row, type SqlConnection, tlsOpti
 
 /** MySQL and MariaDB, by `mysql2`. */
 export const mysql: Driver = {
-  packageName: 'mysql2',
+  load: () => import('mysql2/promise'),
   quote: (name) => `\`${name.replaceAll('`', '``')}\``,
   placeholder: () => '?',
   types: { text: 'varchar(255)', seconds: 'bigint', json: 'json' },

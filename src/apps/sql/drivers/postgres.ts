@@ -3,7 +3,7 @@ import { type ConnectOptions, type Driver, type Row, type SqlConnection, tlsOpti
 
 /** PostgreSQL, by `pg`. */
 export const postgres: Driver = {
-  packageName: 'pg',
+  load: () => import('pg'),
   quote: (name) => `"${name.replaceAll('"', '""')}"`,
   placeholder: (at) => `$${at}`,
   types: { text: 'varchar(255)', seconds: 'bigint', json: 'json' },

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { readConfig } from '../../src/config/index.ts';
+import type { Row } from '../../src/apps/sql/drivers/driver.ts';
 import type { AppsDatabase } from '../../src/apps/sql/options.ts';
 import { AppsWatch } from '../../src/apps/sql/watch.ts';
 import { AppsAdministration } from '../../src/apps/sql/administration.ts';
 import { withPrograms } from '../support/programs.ts';
 import { MARIADB_PROGRAMS, startMariaDb } from '../support/databases/mariadb.ts';
 import { postgresFolder, startPostgres } from '../support/databases/postgres.ts';
-import type { TestDatabase } from '../support/databases/process.ts';
+import { type Account, accountOf, type TestDatabase } from '../support/databases/process.ts';
 import { FakeLogger } from '../core/fakes.ts';
 
 /** A kind of database, for the tests that hold for all of them. */
@@ -15,6 +16,12 @@ export interface Kind {
   readonly start: (args?: readonly string[]) => Promise<TestDatabase>;
   /** Quotes a name. */
   readonly q: (name: string) => string;
+  /** Account that its server runs as, and that owns its files; `undefined`: the test's own. */
+  readonly account: () => Account | undefined;
+  /** Arguments of a server with this certificate. */
+  readonly tlsArgs: (certificate: string, key: string) => readonly string[];
+  /** Asks whether the connection is encrypted. */
+  readonly encryption: { readonly sql: string; readonly isOn: (row: Row) => boolean };
   /** soketi's own schema, with its row. */
   readonly soketi: readonly string[];
 }
@@ -28,6 +35,9 @@ export const MARIADB: Kind = {
   name: 'MariaDB',
   start: startMariaDb,
   q: (name) => `\`${name}\``,
+  account: () => undefined,
+  tlsArgs: (certificate, key) => [`--ssl-cert=${certificate}`, `--ssl-key=${key}`],
+  encryption: { sql: "SHOW STATUS LIKE 'Ssl_cipher'", isOn: ({ Value }) => Value !== '' },
   soketi: statementsIn('mysql'),
 };
 
@@ -35,6 +45,13 @@ export const POSTGRES: Kind = {
   name: 'PostgreSQL',
   start: startPostgres,
   q: (name) => `"${name}"`,
+  account: () => accountOf('postgres'),
+  tlsArgs: (certificate, key) =>
+    ['ssl=on', `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`].flatMap((each) => ['-c', each]),
+  encryption: {
+    sql: 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()',
+    isOn: ({ ssl }) => ssl === true,
+  },
   soketi: statementsIn('postgres'),
 };
 

@@ -30,6 +30,9 @@ describe('the URL', () => {
     ['postgres:///shop?host=/run/postgresql', { socketPath: '/run/postgresql' }],
     ['postgres://u@db/shop?sslmode=require', { tls: 'verified' }],
     ['mysql://u@db/shop?ssl-mode=VERIFY_IDENTITY', { tls: 'verified' }],
+    ['mysql://u@db/shop?ssl-mode=VERIFY_CA', { tls: 'verified' }],
+    ['mysql://u@db/shop?ssl-mode=DISABLED', { tls: undefined }],
+    ['mysql://u@db/shop?sslmode=require&socket=/run/s.sock', { tls: undefined }],
     ['mysql://u@db/shop?sslmode=no-verify&charset=utf8mb4', { tls: 'unverified' }],
     ['mysql://u@db/shop?sslmode=disable', { tls: undefined }],
   ])('2.18 %s', (given, expected) => {
@@ -44,6 +47,8 @@ describe('the URL', () => {
     'mysql://u:hush@db/a/b',
     'mysql:///shop',
     'postgres://u:hush@db/shop?sslmode=prefer',
+    'postgres://u:hush@db/shop?sslmode=allow',
+    'mysql://u:hush@db/shop?ssl-mode=PREFERRED',
     'postgres://u:hush@db/shop?sslmode=__proto__',
     'mysql://u:%zz-hush@db/shop',
     'Laravel',

@@ -1,6 +1,7 @@
 import type { FailureReason } from './reasons.ts';
 import type { AppsDatabase } from './options.ts';
 import { describeDatabase } from './address.ts';
+import { tlsFailure } from './tls-failure.ts';
 
 /** A statement failed. The message is a sentence for the operator, without a password. */
 export class DatabaseFailure extends Error {
@@ -36,8 +37,14 @@ const BY_CODE: Readonly<Record<string, FailureReason>> = {
 };
 
 /** Says what to do, where the reason of the database does not tell. */
-const ADVICE: Readonly<Partial<Record<FailureReason, (options: AppsDatabase) => string>>> = {
-  package: (options) => `this database needs an npm package that is not installed: ${installCommand(options)}`,
+const ADVICE: Readonly<Partial<Record<FailureReason, (options: AppsDatabase, words: string) => string>>> = {
+  // MariaDB answers a right password over an unencrypted connection in the same way.
+  login: ({ dialect, tls, socketPath }, words) =>
+    dialect === 'mysql' && tls === undefined && socketPath === undefined
+      ? `${words}. This connection has no TLS: if the database asks for it, add sslmode=require`
+      : words,
+  package: (options) =>
+    `this database needs an npm package that is not installed: ${installCommand(options)}`,
   table: ({ table }) => `there is no table ${table}: wavehall apps migrate creates it`,
   permission: ({ table, user }) => `the user ${user} may not do this with the table ${table}`,
   timeout: ({ timeoutMs }) => `it did not answer within ${timeoutMs / 1000} s`,
@@ -51,8 +58,10 @@ const MOST_CHARS = 200;
 
 export function failureOf(error: unknown, options: AppsDatabase): DatabaseFailure {
   if (error instanceof DatabaseFailure) return error;
-  const reason = error instanceof TimedOut ? 'timeout' : reasonOf(error);
-  const text = ADVICE[reason]?.(options) ?? wordsOf(error, options);
+  const ofTls = tlsFailure(error, options);
+  const reason = error instanceof TimedOut ? 'timeout' : ofTls === undefined ? reasonOf(error) : 'tls';
+  const words = wordsOf(error, options);
+  const text = ofTls ?? ADVICE[reason]?.(options, words) ?? words;
   return new DatabaseFailure(reason, `${describeDatabase(options)}: ${text}`, error);
 }
 

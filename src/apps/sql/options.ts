@@ -40,10 +40,9 @@ export function databaseOptions(
     problems,
   );
   if (address === undefined) return undefined;
-  const tls = address.tls ?? (values.appsTlsCa === undefined ? undefined : 'verified');
   return {
     ...address,
-    tls: tls === 'verified' && !values.appsTlsVerify ? 'unverified' : tls,
+    tls: tlsOf(address, values),
     table: values.appsTable,
     refreshMs: values.appsRefreshSeconds * 1000,
     timeoutMs: values.appsTimeoutSeconds * 1000,
@@ -58,6 +57,13 @@ export function databaseOptions(
 /** Names the source of the apps, for the start block and the status. */
 export const describeApps = (options: AppsDatabase): string =>
   `${describeDatabase(options)}, table ${options.table}`;
+
+/** Over a unix socket there is no TLS, as for libpq. */
+function tlsOf({ tls, socketPath }: DatabaseAddress, values: DatabaseValues): DatabaseAddress['tls'] {
+  const asked = tls ?? (values.appsTlsCa === undefined ? undefined : 'verified');
+  if (socketPath !== undefined) return undefined;
+  return asked === 'verified' && !values.appsTlsVerify ? 'unverified' : asked;
+}
 
 function ofUrl(given: string, problems: string[]): DatabaseAddress | undefined {
   const address = parseDatabaseUrl(given);

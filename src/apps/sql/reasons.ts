@@ -1,6 +1,7 @@
 /** Why the apps cannot be read, in the words of a label. */
 export const FAILURE_REASONS = [
   'unreachable',
+  'tls',
   'login',
   'permission',
   'table',

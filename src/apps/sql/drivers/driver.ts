@@ -1,3 +1,4 @@
+import { rootCertificates } from 'node:tls';
 import type { DatabaseAddress } from '../address.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -39,6 +40,6 @@ export interface Driver {
 }
 
 export const tlsOptions = ({ tls, tlsCa }: ConnectOptions) => ({
-  ...(tlsCa === undefined ? {} : { ca: tlsCa }),
+  ...(tlsCa === undefined ? {} : { ca: [...rootCertificates, tlsCa] }),
   rejectUnauthorized: tls === 'verified',
 });

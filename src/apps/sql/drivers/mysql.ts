@@ -1,3 +1,4 @@
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { FieldPacket, ResultSetHeader } from 'mysql2';
 import { ignore } from '../../../core/util/ignore.ts';
 import { type ConnectOptions, type Driver, type Row, type SqlConnection, tlsOptions } from './driver.ts';
@@ -19,6 +20,7 @@ async function connect(options: ConnectOptions, onLost: () => void): Promise<Sql
     ...(socketPath === undefined ? { host, port } : { socketPath }),
     ...{ user, password, database, charset: 'utf8mb4' },
     ...(tls === undefined ? {} : { ssl: { ...tlsOptions(options), verifyIdentity: tls === 'verified' } }),
+    ...(tls === 'verified' && isIP(host) !== 0 ? { stream: () => socketTo(host, port) } : {}),
     connectTimeout: timeoutMs,
     dateStrings: true,
     supportBigNumbers: true,
@@ -39,3 +41,10 @@ async function connect(options: ConnectOptions, onLost: () => void): Promise<Sql
     },
   };
 }
+
+/**
+ * A connection whose certificate Node compares with this IP address. `mysql2` names no host to `tls.connect`; Node then takes the
+ * name under which the socket was opened, which is `localhost` for an address.
+ */
+const socketTo = (host: string, port: number): Socket =>
+  Object.assign(connectTcp({ host, port, keepAlive: true, noDelay: true }), { _host: host });

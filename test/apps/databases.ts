@@ -1,14 +1,36 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { readConfig } from '../../src/config/index.ts';
 import type { Row } from '../../src/apps/sql/drivers/driver.ts';
 import type { AppsDatabase } from '../../src/apps/sql/options.ts';
 import { AppsWatch } from '../../src/apps/sql/watch.ts';
 import { AppsAdministration } from '../../src/apps/sql/administration.ts';
-import { withPrograms } from '../support/programs.ts';
+import type { SelfSigned } from '../support/certificates.ts';
+import { program, withPrograms } from '../support/programs.ts';
 import { MARIADB_PROGRAMS, startMariaDb } from '../support/databases/mariadb.ts';
 import { postgresFolder, startPostgres } from '../support/databases/postgres.ts';
 import { type Account, accountOf, type TestDatabase } from '../support/databases/process.ts';
 import { FakeLogger } from '../core/fakes.ts';
+
+type TlsFiles = Pick<SelfSigned, 'certificate' | 'key'>;
+
+function installAs(account: Account | undefined, folder: string, files: TlsFiles): [string, string] {
+  const install = (name: keyof TlsFiles): string => {
+    const copy = join(folder, `server-${name}`);
+    copyFileSync(files[name], copy);
+    chmodSync(copy, 0o600);
+    if (account !== undefined) chownSync(copy, account.uid, account.gid);
+    return copy;
+  };
+  return [install('certificate'), install('key')];
+}
+
+const columnsOf = (database: TestDatabase, table: string): Promise<readonly Row[]> =>
+  database.execute(
+    `SELECT column_name AS name, data_type AS type, column_default AS fallback, is_nullable AS nullable
+     FROM information_schema.columns WHERE table_name = '${table}' ORDER BY ordinal_position`,
+  );
 
 /** A kind of database, for the tests that hold for all of them. */
 export interface Kind {
@@ -20,6 +42,12 @@ export interface Kind {
   readonly account: () => Account | undefined;
   /** Arguments of a server with this certificate. */
   readonly tlsArgs: (certificate: string, key: string) => readonly string[];
+  /** Copies a certificate and its key to a folder, for its server alone. */
+  readonly install: (folder: string, files: TlsFiles) => [certificate: string, key: string];
+  /** Runs SQL with the client that the database brings. */
+  readonly shell: (url: string, sql: string) => void;
+  /** Name, type, default and whether it may be empty, of each column of a table. */
+  readonly columns: (database: TestDatabase, table: string) => Promise<readonly Row[]>;
   /** Asks whether the connection is encrypted. */
   readonly encryption: { readonly sql: string; readonly isOn: (row: Row) => boolean };
   /** soketi's own schema, with its row. */
@@ -36,6 +64,16 @@ export const MARIADB: Kind = {
   start: startMariaDb,
   q: (name) => `\`${name}\``,
   account: () => undefined,
+  install: (folder, files) => installAs(undefined, folder, files),
+  shell: (url, input) => {
+    const { port, username, password, pathname } = new URL(url);
+    execFileSync(
+      program('mariadb'),
+      ['--no-defaults', '-h127.0.0.1', `-P${port}`, `-u${username}`, pathname.slice(1)],
+      { input, env: { ...process.env, MYSQL_PWD: decodeURIComponent(password) } },
+    );
+  },
+  columns: columnsOf,
   tlsArgs: (certificate, key) => [`--ssl-cert=${certificate}`, `--ssl-key=${key}`],
   encryption: { sql: "SHOW STATUS LIKE 'Ssl_cipher'", isOn: ({ Value }) => Value !== '' },
   soketi: statementsIn('mysql'),
@@ -46,6 +84,11 @@ export const POSTGRES: Kind = {
   start: startPostgres,
   q: (name) => `"${name}"`,
   account: () => accountOf('postgres'),
+  install: (folder, files) => installAs(accountOf('postgres'), folder, files),
+  shell: (url, input) => {
+    execFileSync(join(postgresFolder() ?? '', 'psql'), ['-v', 'ON_ERROR_STOP=1', url], { input });
+  },
+  columns: columnsOf,
   tlsArgs: (certificate, key) =>
     ['ssl=on', `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`].flatMap((each) => ['-c', each]),
   encryption: {

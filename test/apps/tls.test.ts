@@ -1,5 +1,5 @@
 /** TLS to the database of the apps: certificates that are accepted and refused, and what the operator is told. */
-import { chmodSync, chownSync, copyFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { run } from '../cli/command.ts';
@@ -16,30 +16,21 @@ const CA = 'WAVEHALL_APPS_DATABASE_TLS_CA';
 
 withDatabases('TLS to the database', (kind: Kind) => {
   const folder = newFolder(kind.account());
-  const used = { certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') };
   let [authority, other]: Authority[] = [];
   let database: TestDatabase;
 
   beforeAll(async () => {
     const [ours, foreign] = [newFolder(undefined), newFolder(undefined)];
     [authority, other] = [authorityIn(ours), authorityIn(foreign)];
-    use(authority.issue('IP:127.0.0.1'));
-    database = await kind.start(kind.tlsArgs(used.certificate, used.key));
+    database = await kind.start(kind.tlsArgs(...use(authority.issue('IP:127.0.0.1'))));
     await openWatch(database, { table: 'apps' }).admin.migrate();
     return () => [ours, foreign, folder].forEach(removeFolder);
   });
   afterAll(() => database.close());
 
   /** Puts the files where the server reads them when it starts. */
-  function use(files: { readonly certificate: string; readonly key: string }): void {
-    const account = kind.account();
-    for (const name of ['certificate', 'key'] as const) {
-      copyFileSync(files[name], used[name]);
-      chmodSync(used[name], 0o600);
-      if (account !== undefined) chownSync(used[name], account.uid, account.gid);
-    }
-  }
-  const restartWith = async (files: Parameters<typeof use>[0]): Promise<void> => {
+  const use = (files: Parameters<Kind['install']>[1]): [string, string] => kind.install(folder, files);
+  const restartWith = async (files: Parameters<Kind['install']>[1]): Promise<void> => {
     use(files);
     await database.kill();
     await database.restart();

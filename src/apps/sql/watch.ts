@@ -7,7 +7,7 @@ import { DatabaseFailure, failureOf } from './failure.ts';
 import { LiveApps } from './live-apps.ts';
 import { describeApps, type AppsDatabase } from './options.ts';
 import { ReadLog } from './read-log.ts';
-import { AppTable } from './rows/table.ts';
+import { AppTable, type ReadTable } from './rows/table.ts';
 
 export interface WatchDeps {
   readonly options: AppsDatabase;
@@ -139,13 +139,16 @@ async function readRows(database: Database, options: AppsDatabase) {
   return rows;
 }
 
-/** Reads the apps once, for a command. Rejects with a sentence for the operator. */
-export async function readAppsOnce(options: AppsDatabase): Promise<readonly App[]> {
+/** Reads the table once, for a command. Rejects with a `DatabaseFailure`. */
+export async function readTableOnce(options: AppsDatabase): Promise<ReadTable> {
   const database = new Database(options);
   try {
-    const rows = await readRows(database, options);
-    return (await new AppTable(options).read(rows, Date.now())).apps;
+    return await new AppTable(options).read(await readRows(database, options), Date.now());
   } finally {
     database.close();
   }
 }
+
+/** The apps of the table, for a command. Rejects with a `DatabaseFailure`. */
+export const readAppsOnce = async (options: AppsDatabase): Promise<readonly App[]> =>
+  (await readTableOnce(options)).apps;

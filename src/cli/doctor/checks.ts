@@ -6,6 +6,7 @@ import { checkCredentials, checkSecretExposed } from './checks/laravel/credentia
 import { checkDriver, checkPublishHost } from './checks/laravel/driver.ts';
 import { checkQueue } from './checks/laravel/queue.ts';
 import { checkReverbConfig } from './checks/laravel/reverb-config.ts';
+import { checkAppsDatabase } from './checks/machine/apps-database.ts';
 import { checkOpenFiles } from './checks/machine/open-files.ts';
 import { checkRedisOfServer } from './checks/machine/redis.ts';
 import { checkEnvironment, checkServerSettings } from './checks/machine/settings.ts';
@@ -44,6 +45,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   connect: checkConnect,
   'round-trip': checkRoundTrip,
   'proxy-timeout': checkSilence,
+  'apps-database': checkAppsDatabase,
   redis: checkRedisOfServer,
   'open-files': checkOpenFiles,
 };

@@ -1,4 +1,8 @@
 import type { Credential } from '#protocol';
+import { type DatabaseFailure, failureOf } from '../../apps/sql/failure.ts';
+import type { AppsDatabase } from '../../apps/sql/options.ts';
+import type { ReadTable } from '../../apps/sql/rows/table.ts';
+import type { App } from '../../core/app.ts';
 import { type Config, readConfig } from '../../config/index.ts';
 import { ConfigError, type Variables } from '../../settings/settings.ts';
 import { addressFrom, isPusherLike, type PublicAddress, publicAddress } from './browser/public-address.ts';
@@ -14,7 +18,17 @@ export interface ServerSide {
   /** `undefined`: the settings are refused, for these reasons. */
   readonly config: Config | undefined;
   readonly problems: readonly string[];
+  /** `undefined`: the settings are refused, or the database of the apps cannot be read. */
+  readonly apps: readonly App[] | undefined;
+  /** `undefined`: the apps are in no database. */
+  readonly database: DatabaseSide | undefined;
 }
+
+/** The database of the apps, and its table or the reason why that cannot be read. */
+export type DatabaseSide = { readonly options: AppsDatabase } & (
+  | { readonly table: ReadTable; readonly failure?: undefined }
+  | { readonly table?: undefined; readonly failure: DatabaseFailure }
+);
 
 export interface DoctorOptions {
   /** Folder of the Laravel app. */
@@ -57,7 +71,7 @@ export async function openContext(options: DoctorOptions): Promise<Context> {
       ? undefined
       : await readLaravelApp(options.laravel, variables, Math.max(options.timeoutMs, PHP_TIMEOUT_MS));
   const serverEnv = options.envFile === undefined ? laravel?.env : readEnv(options.envFile, variables);
-  const server = await withApps(readServerSide(serverEnv?.values ?? variables));
+  const server = await readServerSide(serverEnv?.values ?? variables, options.timeoutMs);
   const broadcast = broadcastOf(laravel, serverEnv?.values ?? variables);
   const files = { options, laravel, serverEnv, server, broadcast };
   return { ...files, network: new Network(networkOptions(files, given)) };
@@ -74,7 +88,7 @@ function networkOptions(files: Omit<Context, 'network'>, given: URL | undefined)
     local,
     publish,
     public: given ?? browser.url,
-    appId: broadcast?.appId || (server.config?.apps[0]?.id ?? ''),
+    appId: broadcast?.appId || (server.apps?.[0]?.id ?? ''),
     credential,
     browserKey: browser.key ?? '',
     origin: laravel?.appUrl?.origin,
@@ -93,7 +107,7 @@ function browserSide(laravel: LaravelApp | undefined, usual: PublicAddress): Pub
 function credentialOf({ server, broadcast }: Pick<Context, 'server' | 'broadcast'>): Credential {
   if (broadcast !== undefined && broadcast.key !== '')
     return { key: broadcast.key, secret: broadcast.secret };
-  return server.config?.apps[0]?.credentials[0] ?? { key: '', secret: '' };
+  return server.apps?.[0]?.credentials[0] ?? { key: '', secret: '' };
 }
 
 function publicUrl(text: string): URL {
@@ -130,24 +144,31 @@ function publishAddress(broadcast: BroadcastSettings | undefined): URL | undefin
   return /^https?$/.test(scheme) ? addressFrom(scheme, host, port, path) : undefined;
 }
 
-function readServerSide(variables: Variables): ServerSide {
+async function readServerSide(variables: Variables, timeoutMs: number): Promise<ServerSide> {
   try {
-    return { config: readConfig(variables), problems: [] };
+    const config = readConfig(variables);
+    const database = await readDatabase(config, timeoutMs);
+    const apps =
+      database === undefined ? config.apps : database.failure === undefined ? database.table.apps : undefined;
+    return { config, apps, database, problems: [] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { config: undefined, problems: error.problems };
+    return { config: undefined, apps: undefined, database: undefined, problems: error.problems };
   }
 }
 
-/** Reads the apps of a database; when it cannot be read, that is a problem of the settings. */
-async function withApps(server: ServerSide): Promise<ServerSide> {
-  const { config } = server;
-  if (config?.appsDatabase === undefined) return server;
+/** Reads the table of the apps, if they are in a database. The code for it is loaded only then. */
+async function readDatabase(
+  { appsDatabase }: Pick<Config, 'appsDatabase'>,
+  timeoutMs: number,
+): Promise<DatabaseSide | undefined> {
+  if (appsDatabase === undefined) return undefined;
+  const options = { ...appsDatabase, timeoutMs };
+  const { readTableOnce } = await import('../../apps/sql/watch.ts');
   try {
-    const { readAppsOnce } = await import('../../apps/sql/watch.ts');
-    return { config: { ...config, apps: await readAppsOnce(config.appsDatabase) }, problems: [] };
+    return { options, table: await readTableOnce(options) };
   } catch (error) {
-    return { config: undefined, problems: [(error as Error).message] };
+    return { options, failure: failureOf(error, options) };
   }
 }
 

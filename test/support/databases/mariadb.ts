@@ -7,7 +7,7 @@ import { freePort } from '../free-port.ts';
 import { program } from '../programs.ts';
 import { newFolder, PASSWORD, removeFolder, ServerProcess, type TestDatabase } from './process.ts';
 
-export const MARIADB_PROGRAMS = ['mariadbd', 'mariadb-install-db'];
+export const MARIADB_PROGRAMS = ['mariadbd', 'mariadb-install-db', 'mariadb'];
 const START_TIMEOUT_MS = 30_000;
 
 /** Starts a MariaDB of its own in a temporary folder. */

@@ -31,9 +31,10 @@ export function secretsOf({ laravel, serverEnv, server, options, broadcast }: Co
     .toSorted((one, other) => other.length - one.length);
 }
 
-const secretsOfServer = ({ config }: Context['server']): string[] => [
-  ...(config?.apps ?? []).flatMap(({ credentials }) => credentials.map(({ secret }) => secret)),
+const secretsOfServer = ({ config, apps = [] }: Context['server']): string[] => [
+  ...apps.flatMap(({ credentials }) => credentials.map(({ secret }) => secret)),
   config?.redis?.password ?? '',
+  config?.appsDatabase?.password ?? '',
   config?.adminToken ?? '',
 ];
 
@@ -58,8 +59,8 @@ function decoded(text: string): string {
 }
 
 /** Ids and keys are public, and shown also where they are part of a pair. */
-const keysOf = ({ config }: Context['server']): string[] =>
-  (config?.apps ?? []).flatMap(({ id, credentials }) => [id, ...credentials.map(({ key }) => key)]);
+const keysOf = ({ apps = [] }: Context['server']): string[] =>
+  apps.flatMap(({ id, credentials }) => [id, ...credentials.map(({ key }) => key)]);
 
 /** Replaces secrets in every text of a finding, and signatures by their form. */
 export function withoutSecrets(finding: Finding, secrets: readonly string[]): Finding {

@@ -46,7 +46,7 @@ function missingVariables({ vite, env }: LaravelApp, { texts, ...options }: Echo
 
 function wrongKey({ server, broadcast }: Context, { env }: LaravelApp, options: EchoOptions): Finding[] {
   const { key, texts } = options;
-  const keys = new Set(server.config?.apps.flatMap(({ credentials }) => credentials.map((each) => each.key)));
+  const keys = new Set(server.apps?.flatMap(({ credentials }) => credentials.map((each) => each.key)));
   if (key === undefined || keys.has(key) || key === broadcast?.key || keys.size === 0) return [];
   const [variable] = variablesIn(texts.get('key'));
   if (variable === undefined) return [];

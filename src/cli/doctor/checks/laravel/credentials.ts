@@ -9,6 +9,11 @@ const PARTS = [
   ['secret', 'SECRET'],
 ] as const;
 
+const APPS_UNKNOWN =
+  "the server's settings are invalid or its database cannot be read, so that its apps are not known";
+/** A database may have thousands. */
+const MOST_IDS = 10;
+
 /** Checks that Laravel and the server have the same id, key and secret. */
 export function checkCredentials({ laravel, broadcast, server }: Context): Finding[] {
   if (laravel === undefined || broadcast === undefined)
@@ -25,16 +30,16 @@ export function checkCredentials({ laravel, broadcast, server }: Context): Findi
         fix(part, `the ${part.toLowerCase()} of the app`),
       ),
     );
-  if (server.config === undefined)
-    return [skipped('credentials', "the server's settings are invalid, so that its apps are not known")];
-  const { apps, appsFrom } = server.config;
+  const { config, apps } = server;
+  if (config === undefined || apps === undefined) return [skipped('credentials', APPS_UNKNOWN)];
+  const { appsFrom } = config;
   const app = apps.find(({ id }) => id === broadcast.appId);
   if (app === undefined) {
-    const ids = apps.map(({ id }) => id);
+    const ids = apps.slice(0, MOST_IDS).map(({ id }) => id);
     return [
       problem(
         'app-id-mismatch',
-        `Laravel publishes as app "${broadcast.appId}"; the server has ${ids.join(', ')} (from ${appsFrom})`,
+        `Laravel publishes as app "${broadcast.appId}"; the server has ${ids.join(', ') || 'no app'} (from ${appsFrom})`,
         fix('ID', ids[0] ?? ''),
       ),
     ];
@@ -64,7 +69,7 @@ export function checkSecretExposed({ laravel, broadcast, server }: Context): Fin
   if (laravel === undefined) return [skipped('secret-hidden', 'no Laravel app was given (--laravel)')];
   const secrets = [
     broadcast?.secret ?? '',
-    ...(server.config?.apps ?? []).flatMap(({ credentials }) => credentials.map(({ secret }) => secret)),
+    ...(server.apps ?? []).flatMap(({ credentials }) => credentials.map(({ secret }) => secret)),
   ].filter((secret) => secret.length >= 8);
   const variables = Object.entries(laravel.vite).filter(
     ([name, value]) =>

@@ -5,17 +5,16 @@ import { envFix } from '../../laravel/env.ts';
 import { objectOf } from '../../laravel/snapshot.ts';
 import { type Finding, ok, problem, skipped } from '../../report/finding.ts';
 
+const OTHER_SOURCES = ['WAVEHALL_APPS_DATABASE', 'WAVEHALL_APPS_FILE', 'WAVEHALL_APPS'];
+
 /** Checks for values of config/reverb.php that Wavehall would not have, because it does not read PHP. */
 export function checkReverbConfig({ laravel, serverEnv }: Context): Finding[] {
   const reverb = laravel?.used.reverb;
   if (laravel === undefined || reverb === undefined)
     return [skipped('reverb-config', 'config/reverb.php is not there, or was not read')];
   const variables = serverEnv?.values ?? {};
-  if (
-    textIn(variables, 'WAVEHALL_APPS_FILE') !== undefined ||
-    textIn(variables, 'WAVEHALL_APPS') !== undefined
-  )
-    return [ok('reverb-config', 'the apps come from WAVEHALL_APPS_FILE or WAVEHALL_APPS')];
+  const source = OTHER_SOURCES.find((name) => textIn(variables, name) !== undefined);
+  if (source !== undefined) return [ok('reverb-config', `the apps come from ${source}`)];
   const list = objectOf(reverb.apps).apps;
   const apps = (Array.isArray(list) ? list : []).filter(isJsonObject);
   const origins = apps[0]?.allowed_origins;

@@ -1,3 +1,4 @@
+import type { Config } from '../../../../config/index.ts';
 import type { Context } from '../../context.ts';
 import { type Finding, ok, problem, skipped } from '../../report/finding.ts';
 
@@ -9,15 +10,15 @@ export function checkServerSettings({ server, serverEnv }: Context): Finding[] {
   const warnings = config.warnings.map((each) =>
     problem('server-settings-ignored', each, { file: serverEnv?.file }),
   );
-  const apps = config.apps.map(({ id }) => id).join(', ');
   return warnings.length > 0
     ? warnings
-    : [
-        ok(
-          'server-settings',
-          `port ${config.port}, path "/${config.path}", ${config.apps.length === 1 ? 'app' : 'apps'} ${apps} (from ${config.appsFrom})`,
-        ),
-      ];
+    : [ok('server-settings', `port ${config.port}, path "/${config.path}", ${appsOf(config)}`)];
+}
+
+/** The apps of a database are a check of their own. */
+function appsOf({ apps, appsDatabase, appsFrom }: Config): string {
+  if (appsDatabase !== undefined) return `apps from ${appsFrom}`;
+  return `${apps.length === 1 ? 'app' : 'apps'} ${apps.map(({ id }) => id).join(', ')} (from ${appsFrom})`;
 }
 
 const WATCHED = /^(?:REVERB|PUSHER|VITE|REDIS|BROADCAST|QUEUE|WAVEHALL)_/;

@@ -14,7 +14,7 @@ export async function checkClock({ network, server }: Context): Promise<Finding[
     (published?.kind === 'answer' ? clockIn(published.answer.headers, Date.now()) : undefined) ??
     (publish && (await network.identity(publish)).clockSeconds);
   if (seconds === undefined) return [skipped('clock', 'the server sends no Date header')];
-  const window = server.config?.apps[0]?.limits.authWindowSeconds ?? USUAL_WINDOW_SECONDS;
+  const window = server.apps?.[0]?.limits.authWindowSeconds ?? USUAL_WINDOW_SECONDS;
   const text = `the clock of the server is ${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead'}`;
   const fix = { run: 'timedatectl set-ntp true' };
   if (window > 0 && Math.abs(seconds) > window)

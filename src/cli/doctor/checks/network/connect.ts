@@ -124,7 +124,7 @@ function addressFix({ laravel, network, server }: Context, name: ProblemName, ur
 }
 
 function refusalFix({ laravel, serverEnv, network, server }: Context, name: ProblemName): Fix | undefined {
-  const key = server.config?.apps[0]?.credentials[0].key ?? '"${REVERB_APP_KEY}"';
+  const key = server.apps?.[0]?.credentials[0].key ?? '"${REVERB_APP_KEY}"';
   const page = network.options.origin?.replace(/^\w+:\/\//, '') ?? '*';
   const fixes: Fixes = {
     'connect-app-unknown': envFix(laravel?.env, 'VITE_REVERB_APP_KEY', key, BUILD),

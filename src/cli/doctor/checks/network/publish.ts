@@ -39,7 +39,7 @@ const sizeIsLimited = (large: PublishOutcome | undefined): boolean =>
   large?.kind === 'answer' && large.answer.status === 413;
 
 function tooSmall({ server, serverEnv }: Context): Finding {
-  const limit = server.config?.apps[0]?.limits.requestBytes;
+  const limit = server.apps?.[0]?.limits.requestBytes;
   return problem(
     'event-size-limited',
     `an event with 10,000 bytes of data was answered with 413${limit === undefined ? '' : ` (REVERB_MAX_REQUEST_SIZE is ${limit} here)`}; a proxy may have a limit too`,

@@ -298,22 +298,6 @@ describe('limits of rates', () => {
   });
 });
 
-describe('the rate of requests', () => {
-  const target = attackedServer({ WAVEHALL_MAX_REQUESTS_PER_SECOND: '5' }, { usesApi: false });
-
-  test('8.15 WAVEHALL_MAX_REQUESTS_PER_SECOND: 429 with Retry-After, only for this app and not for /up', async () => {
-    const answers = await Promise.all(range(12).map(() => target.tools.get('/channels')));
-    const refused = answers.filter(({ status }) => status === 429);
-    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(5);
-    expect(refused.length).toBeGreaterThan(0);
-    for (const { headers, text } of refused)
-      expect([headers['retry-after'], text]).toEqual(['1', 'Too many requests.']);
-    expect((await target.tools.request({ method: 'GET', path: '/up' })).status).toBe(200);
-    const unsigned = await target.tools.request({ method: 'GET', path: `/apps/${APP.id}/channels` });
-    expect(unsigned.status).toBe(401);
-  });
-});
-
 describe('limits of connections', () => {
   describe('of the app', () => {
     const target = attackedServer({ REVERB_APP_MAX_CONNECTIONS: '2' });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
 import type { Stores } from '../../src/core/ports/stores.ts';
 import { testApp, withOverrides } from '../core/fakes.ts';
@@ -101,6 +101,23 @@ describe('a publish with an idempotency key', () => {
     http = await openHttp({ idempotency: { idempotencySeconds: 0 } });
     for (let at = 0; at < 2; at += 1) expect((await post(EVENT, 'é'.repeat(300))).status).toBe(200);
     expect(await published()).toEqual(['shipped', 'shipped']);
+  });
+
+  test('8.16 after the time of a key another request may have it, and a minute later the same one is published again', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const startMs = Date.now();
+    const at = async (seconds: number, key: string, body: object = EVENT) => {
+      vi.setSystemTime(startMs + seconds * 1000);
+      return (await post(body, key)).status;
+    };
+    for (const key of ['k', 'same']) expect(await at(0, key)).toBe(200);
+    expect(await at(119.9, 'k', { ...EVENT, name: 'other' })).toBe(422);
+    expect(await at(120, 'k', { ...EVENT, name: 'other' })).toBe(200);
+    expect(await at(179.9, 'same')).toBe(200);
+    expect(await published()).toEqual(['shipped', 'shipped', 'other']);
+    expect(await at(180.1, 'same')).toBe(200);
+    expect(await published()).toEqual(['shipped', 'shipped', 'other', 'shipped']);
   });
 
   test('8.16 works with replay protection, which needs another signature for a repeated request', async () => {

@@ -1,4 +1,4 @@
-import type { AppsDatabase } from './options.ts';
+import type { DatabaseAddress } from './address.ts';
 
 /** Node's codes for a certificate that is not accepted. */
 const CERTIFICATE = /CERT|SIGNED|SIGNATURE|ISSUER|^INVALID_(?:CA|PURPOSE)$|^PATH_LENGTH/;
@@ -16,7 +16,7 @@ const REQUIRED =
  * Why there is no TLS with the database, and what to set; `undefined`: the failure has another cause. The codes and words are those
  * of Node, `mysql2` and `pg`.
  */
-export function tlsFailure(error: unknown, { host }: Pick<AppsDatabase, 'host'>): string | undefined {
+export function tlsFailure(error: unknown, { host }: Pick<DatabaseAddress, 'host'>): string | undefined {
   const {
     code = '',
     message = '',

@@ -27,7 +27,7 @@ interface ClientOptions {
   readonly promised: Promised;
   readonly port: number;
   readonly published: Published;
-  /** Time of absence after which a tab may miss events, because they are no longer kept. */
+  /** Time for which events are kept for sure. */
   readonly keptMs?: number;
 }
 
@@ -52,10 +52,10 @@ export class NumberedClient {
   readonly #checkers = new Map<string, SequenceChecker>();
   readonly #subscribed = new Set<string>();
   readonly #published: Published;
-  readonly #keptMs: number;
+  readonly #keptMs: number | undefined;
   #awaySinceMs: number | undefined;
 
-  constructor({ name, promised, port, published, keptMs = Infinity }: ClientOptions) {
+  constructor({ name, promised, port, published, keptMs }: ClientOptions) {
     this.#keptMs = keptMs;
     this.name = name;
     this.promised = promised;
@@ -124,13 +124,18 @@ export class NumberedClient {
 
   #follow(channel: Channel, name: string): void {
     const { promised } = this;
-    const checker = new SequenceChecker({ promised, channel: name, published: this.#published });
+    const keptMs = this.#keptMs;
+    const checker = new SequenceChecker({
+      promised,
+      channel: name,
+      published: this.#published,
+      ...(keptMs && { keptMs }),
+    });
     this.#checkers.set(name, checker);
     channel.bind('pusher:subscription_succeeded', () => {
       this.#subscribed.add(name);
       const awayMs = performance.now() - (this.#awaySinceMs ?? Infinity);
       checker.subscribed(awayMs);
-      if (awayMs > this.#keptMs) checker.wasAwayTooLong();
       if (!this.isSubscribed) return;
       if (this.#awaySinceMs !== undefined) this.longestAwayMs = Math.max(this.longestAwayMs, awayMs);
       this.#awaySinceMs = undefined;

@@ -27,7 +27,8 @@ export class NumberedPublisher implements Published {
   /** Events whose request was answered with 200. */
   accepted = 0;
   readonly #options: PublisherOptions;
-  readonly #numbers = new Map<string, number>();
+  /** By channel: when each of its numbers was published. */
+  readonly #atMs = new Map<string, number[]>();
   readonly #uncertain = new Set<string>();
   readonly #agent = new Agent({ keepAlive: true });
   #running: Promise<unknown> = Promise.resolve();
@@ -42,11 +43,15 @@ export class NumberedPublisher implements Published {
   }
 
   last(channel: string): number {
-    return this.#numbers.get(channel) ?? 0;
+    return this.#atMs.get(channel)?.length ?? 0;
+  }
+
+  ageMs(channel: string, number: number, nowMs: number): number {
+    return nowMs - (this.#atMs.get(channel)?.[number - 1] ?? nowMs);
   }
 
   get published(): number {
-    return [...this.#numbers.values()].reduce((total, each) => total + each, 0);
+    return [...this.#atMs.values()].reduce((total, { length }) => total + length, 0);
   }
 
   start(): void {
@@ -73,7 +78,8 @@ export class NumberedPublisher implements Published {
   async #publish(channel: string, count: number): Promise<boolean> {
     const first = this.last(channel) + 1;
     const numbers = Array.from({ length: count }, (_, at) => first + at);
-    this.#numbers.set(channel, first + count - 1);
+    const nowMs = performance.now();
+    this.#atMs.set(channel, [...(this.#atMs.get(channel) ?? []), ...numbers.map(() => nowMs)]);
     const batch = numbers.map((n) => ({ name: NUMBERED_EVENT, channel, data: JSON.stringify({ n }) }));
     const outcome = await this.#post(JSON.stringify({ batch })).catch(
       (error: unknown) => (error as Error).message,

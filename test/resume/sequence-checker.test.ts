@@ -2,14 +2,25 @@
 import { describe, expect, test } from 'vitest';
 import { noCounts, type Promised, SequenceChecker, type SequenceCounts } from './sequence-checker.ts';
 
-/** Ten events were published; the fourth may have been refused. */
-const published = { isUncertain: (_: string, number: number) => number === 4, last: () => 10 };
+/** Time for which events are kept. */
+const KEPT_MS = 1000;
+
+/** Ten events were published; the fourth may have been refused. Those up to a number are no longer kept. */
+const publishedWith = (lastExpired = 0) => ({
+  isUncertain: (_: string, number: number) => number === 4,
+  last: () => 10,
+  ageMs: (_: string, number: number) => (number <= lastExpired ? KEPT_MS + 1 : KEPT_MS),
+});
+const published = publishedWith();
 
 /** A step of a client: a number that arrives, an end of its connection, or a gap that it is told. */
-type Step = number | 'cut' | 'unseen' | 'tooLong' | { readonly gap?: number };
+type Step = number | 'cut' | 'unseen' | { readonly gap?: number };
 
-function countsOf(promised: Promised, steps: readonly Step[]): Partial<SequenceCounts> {
-  const checker = new SequenceChecker({ promised, channel: 'news', published });
+function countsOf(promised: Promised, steps: readonly Step[], lastExpired?: number): Partial<SequenceCounts> {
+  const checker = new SequenceChecker({
+    ...{ promised, channel: 'news', keptMs: KEPT_MS },
+    published: publishedWith(lastExpired),
+  });
   let nowMs = 0;
   checker.subscribed();
   for (const step of steps) {
@@ -19,7 +30,6 @@ function countsOf(promised: Promised, steps: readonly Step[]): Partial<SequenceC
     else {
       checker.cut(nowMs, step !== 'unseen');
       checker.subscribed();
-      if (step === 'tooLong') checker.wasAwayTooLong();
     }
   }
   const none = noCounts();
@@ -103,8 +113,15 @@ describe('a tab', () => {
     expect(countsOf('tab', steps)).toMatchObject(counts);
   });
 
-  test('13.6 what it misses after it was away for too long is counted apart', () => {
-    expect(countsOf('tab', [1, 'tooLong', ...upTo(10, 8)])).toEqual({ missing: 5, untold: 1 });
-    expect(countsOf('tab', [1, 'tooLong', 8, 10])).toEqual({ missing: 5, untold: 1, lost: 1, holes: 1 });
+  test('13.6 what is no longer kept when it returns is counted apart', () => {
+    expect(countsOf('tab', [1, 'cut', ...upTo(10, 8)], 7)).toEqual({ missing: 5, untold: 1 });
+    expect(countsOf('tab', [1, 'cut', ...upTo(10, 8)], 6)).toEqual({
+      ...{ missing: 4, untold: 1, lost: 1, holes: 1 },
+    });
+    expect(countsOf('tab', [1, 'cut', 8, 10], 9)).toEqual({ missing: 5, untold: 1, lost: 1, holes: 1 });
+  });
+
+  test('13.6 the same for events that were on their way when its connection was cut again', () => {
+    expect(countsOf('tab', [1, 'cut', 2, 'cut', ...upTo(10, 8)], 7)).toEqual({ missing: 4, untold: 1 });
   });
 });

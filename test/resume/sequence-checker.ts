@@ -49,6 +49,8 @@ export interface Published {
   isUncertain(channel: string, number: number): boolean;
   /** The last number of a channel. */
   last(channel: string): number;
+  /** Time since the number was published. */
+  ageMs(channel: string, number: number, nowMs: number): number;
 }
 
 interface Options {
@@ -57,6 +59,8 @@ interface Options {
   readonly published: Published;
   /** Number of the first event that the client must receive. */
   readonly first?: number;
+  /** Time for which events are kept for sure: a tab that comes back later may miss them, and is not told. */
+  readonly keptMs?: number;
 }
 
 /** One connection of the client, while its channel is subscribed. */
@@ -86,7 +90,7 @@ export class SequenceChecker {
   #next: number;
   #isFirst = false;
   #awayMs = 0;
-  #gap: { readonly missing: number | undefined; readonly isTold: boolean } | undefined;
+  #gap: { readonly missing: number | undefined } | undefined;
   #connection = newLog();
   #former = newLog();
 
@@ -119,12 +123,7 @@ export class SequenceChecker {
   /** The client was told that events are missing before the next one. */
   told(missing: number | undefined): void {
     this.counts.gaps += 1;
-    this.#gap = { missing, isTold: true };
-  }
-
-  /** The client was away for longer than events are kept: a tab may miss some, and is not told. */
-  wasAwayTooLong(): void {
-    if (this.#options.promised === 'tab') this.#gap = { missing: undefined, isTold: false };
+    this.#gap = { missing };
   }
 
   received(number: number, atMs: number): void {
@@ -158,13 +157,23 @@ export class SequenceChecker {
     const { channel, published } = this.#options;
     const from = Math.max(this.#next, this.#newest + 1);
     const skipped = Array.from({ length: Math.max(0, number - from) }, (_, at) => from + at);
-    if (this.#gap === undefined)
-      return skipped.forEach((each) => this.#passed.set(each, this.#circumstances(atMs)));
+    if (this.#gap === undefined) {
+      const expired = skipped.filter((each) => this.#isExpired(each, atMs));
+      if (expired.length > 0) this.counts.untold += 1;
+      this.counts.missing += expired.filter((each) => !published.isUncertain(channel, each)).length;
+      const kept = skipped.slice(expired.length);
+      return kept.forEach((each) => this.#passed.set(each, this.#circumstances(atMs)));
+    }
     this.counts.missing += skipped.filter((each) => !published.isUncertain(channel, each)).length;
-    if (!this.#gap.isTold && skipped.length > 0) this.counts.untold += 1;
     const isExactly = skipped.every((each) => !published.isUncertain(channel, each));
     const { missing } = this.#gap;
     if (isExactly && missing !== undefined && missing !== skipped.length) this.counts.wrongGaps += 1;
+  }
+
+  /** True where a tab comes back so late that the event may no longer be kept. */
+  #isExpired(number: number, atMs: number): boolean {
+    const { promised, channel, published, keptMs = Infinity } = this.#options;
+    return promised === 'tab' && this.#isFirst && published.ageMs(channel, number, atMs) > keptMs;
   }
 
   /** A number that is not later than what was received. */
@@ -187,7 +196,7 @@ export class SequenceChecker {
 
   /** SPEC 13.5: after a gap the cached event is sent as to any new subscriber, who may have it. */
   #isCachedEvent(number: number): boolean {
-    const isAfterGap = this.#isFirst && this.#gap?.isTold === true;
+    const isAfterGap = this.#isFirst && this.#gap !== undefined;
     return isAfterGap && number === this.#newest && kindOf(this.#options.channel).cached;
   }
 

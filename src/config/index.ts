@@ -14,7 +14,7 @@ import { type AuthGatewayOptions, decisionLimits, gatewayOptions } from './acces
 import { tokenOptions, unusedTokenSettings } from './access/tokens.ts';
 import { cutoverOptions } from './cutover.ts';
 import { equalPorts, unusedHosts } from './listen.ts';
-import { restartMark } from './laravel-cache.ts';
+import { restartMark } from './laravel/cache.ts';
 import { renamedSettings } from './renamed.ts';
 import { redisOptions, redisSource, redisWarnings } from './redis.ts';
 import { SERVER_SETTINGS } from './server.ts';

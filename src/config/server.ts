@@ -18,7 +18,7 @@ import { CUTOVER_SETTINGS } from './cutover.ts';
 import { DRAIN_SETTINGS } from './clients/drain.ts';
 import { FALLBACK_SETTINGS } from './clients/http-fallback.ts';
 import { LISTEN_SETTINGS } from './listen.ts';
-import { RESTART_SETTINGS } from './laravel-cache.ts';
+import { RESTART_SETTINGS } from './laravel/cache.ts';
 import { REDIS_SETTINGS } from './redis.ts';
 import { RESUME_SETTINGS } from './clients/resume.ts';
 import { WEBHOOK_SETTINGS } from './webhooks.ts';

@@ -372,6 +372,9 @@ describe('what Laravel receives', () => {
     expect(app.received).toHaveLength(1);
     await preflight('https://other.example');
     expect(app.received).toHaveLength(2);
+    const metrics = await (await server.admin('/metrics')).text();
+    expect(metrics).toMatch(/^wavehall_auth_requests_total\{.*outcome="hit".*\} 1$/m);
+    expect(metrics).toMatch(/^wavehall_auth_requests_total\{.*outcome="passed_on".*\} 2$/m);
   });
 });
 

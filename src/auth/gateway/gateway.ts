@@ -99,7 +99,7 @@ export class AuthGateway {
     const known = question && this.#known(arrived.request, question, headers);
     try {
       if (known !== undefined) return await this.#answerKnown(known, request, arrived);
-      return this.#passOn(await this.#askUnknown(request, arrived), arrived, 'passed_on');
+      return await this.#answerUnknown(request, arrived);
     } catch (error) {
       if (!(error instanceof AppUnavailable)) throw error;
       return this.#unavailable(error, arrived);
@@ -136,10 +136,13 @@ export class AuthGateway {
     return { question, key, owners };
   }
 
-  #askUnknown(request: OutgoingRequest, arrived: Arrived): Promise<HttpAnswer> {
-    const ask = (): Promise<HttpAnswer> => this.#ask(request, arrived);
-    if (request.method !== 'OPTIONS') return ask();
-    return this.#preflights.answer(arrived.request, request.headers, ask);
+  /** Passes a request on, of which nothing is remembered but the answer to a preflight. */
+  async #answerUnknown(request: OutgoingRequest, arrived: Arrived): Promise<GatewayAnswer> {
+    const kept = this.#preflights.find(request);
+    if (kept !== undefined) return this.#passOn(kept, arrived, 'hit');
+    const answer = await this.#ask(request, arrived);
+    this.#preflights.keep(request, answer);
+    return this.#passOn(answer, arrived, 'passed_on');
   }
 
   async #answerKnown(known: Known, request: OutgoingRequest, arrived: Arrived): Promise<GatewayAnswer> {

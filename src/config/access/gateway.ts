@@ -15,6 +15,7 @@ import {
 } from '../../settings/settings.ts';
 import { readCertificates } from '../certificates.ts';
 import { upstreamUrl } from '../cutover.ts';
+import { slug } from '../laravel/slug.ts';
 
 const DAY_SECONDS = 86_400;
 
@@ -222,8 +223,8 @@ function upstreamOptions(url: URL, given: Given, problems: string[]): AppUpstrea
 function sessionCookies({ authSessionCookie }: Given, variables: Variables): string[] {
   const named = authSessionCookie ?? textIn(variables, 'SESSION_COOKIE')?.trim();
   if (named !== undefined) return [named];
-  const words = (textIn(variables, 'APP_NAME') ?? 'laravel').toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-  return ['_', '-'].map((separator) => [...words, 'session'].join(separator));
+  const app = textIn(variables, 'APP_NAME') ?? 'laravel';
+  return [`${slug(app, '_')}_session`, `${slug(app, '-')}-session`];
 }
 
 /** Reads Laravel's cookies, if `APP_KEY` is known; `undefined`: it is not. */

@@ -8,9 +8,10 @@ import {
   type SettingType,
   textIn,
   type Variables,
-} from '../settings/settings.ts';
-import type { LaravelCacheOptions } from '../stores/laravel-cache/options.ts';
-import { REDIS_SETTINGS, redisOptions, redisSource } from './redis.ts';
+} from '../../settings/settings.ts';
+import type { LaravelCacheOptions } from '../../stores/laravel-cache/options.ts';
+import { REDIS_SETTINGS, redisOptions, redisSource } from '../redis.ts';
+import { slug } from './slug.ts';
 
 /** The key that `php artisan reverb:restart` writes. */
 const RESTART_KEY = 'laravel:reverb:restart';
@@ -112,15 +113,3 @@ function prefixesIn(variables: Variables, name: string, defaults: readonly strin
   if (given !== undefined) return [given];
   return variables[name] === undefined ? defaults : ['', ...defaults];
 }
-
-/** Turns a text into what Laravel's `Str::slug` makes of it. */
-const slug = (text: string, separator: '_' | '-'): string =>
-  text
-    .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
-    .toLowerCase()
-    .replaceAll(separator === '-' ? '_' : '-', separator)
-    .replaceAll('@', `${separator}at${separator}`)
-    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-    .replace(/[\s_-]+/g, separator)
-    .replace(/^[_-]+|[_-]+$/g, '');

@@ -66,8 +66,8 @@ export function readForgetRequest(body: unknown): ForgetRequest {
   const names = Object.keys(fields).sort().join();
   if (names === 'all' && fields.all === true) return { what: 'all' };
   if (names === 'app,user') return { what: 'user', app: textIn(fields, 'app'), user: textIn(fields, 'user') };
-  if (names === 'session' || names === 'token' || names === 'channel')
-    return { what: names, name: textIn(fields, names) };
+  if (names === 'token') return { what: names, name: textIn(fields, names).replace(/^bearer /i, '') };
+  if (names === 'session' || names === 'channel') return { what: names, name: textIn(fields, names) };
   throw new BadRequest('Expected one of "all": true, "session", "token", "channel", or "app" and "user".');
 }
 

@@ -8,6 +8,11 @@ const LEAST_ATTEMPTS = 10;
 const WINDOW_MS = 10_000;
 const FAILED_PERCENT = 50;
 
+const AWAY = new Set([502, 503, 504]);
+
+/** True for an answer in place of the app. Any other one is of the app, whatever it says: a client may cause it by what it asks for. */
+export const isAway = ({ status }: HttpAnswer): boolean => AWAY.has(status);
+
 class FailedAnswer extends Error {
   readonly answer: HttpAnswer;
 
@@ -17,7 +22,7 @@ class FailedAnswer extends Error {
   }
 }
 
-/** Circuit breaker of the app (SPEC 14.7): while half of its answers fail, only one request is sent from time to time. */
+/** Circuit breaker of the app (SPEC 14.7): while half of the attempts find it away, only one request is sent from time to time. */
 export class AppBreaker<Request> {
   readonly #circuit: CircuitBreaker<[Request], HttpAnswer>;
 
@@ -25,7 +30,7 @@ export class AppBreaker<Request> {
   constructor(send: (request: Request) => Promise<HttpAnswer>, onMaySend: () => void) {
     const attempt = async (request: Request): Promise<HttpAnswer> => {
       const answer = await send(request);
-      if (answer.status >= 500) throw new FailedAnswer(answer);
+      if (isAway(answer)) throw new FailedAnswer(answer);
       return answer;
     };
     this.#circuit = new CircuitBreaker(attempt, {

@@ -5,14 +5,13 @@ import { sleep } from '../../core/util/time.ts';
 import { prefixOf } from '../../net/address.ts';
 import { type HttpAnswer, HttpFailure, keptConnections, sendRequest } from '../../net/http-client.ts';
 import { tlsTrust } from '../../net/tls-trust.ts';
-import { AppBreaker } from './app-breaker.ts';
+import { AppBreaker, isAway } from './app-breaker.ts';
 import type { AppUpstreamOptions } from './options.ts';
 import { NoTurnError, Turns } from './turns.ts';
 
 /** Time before a request that failed asks for its next turn. */
 const RETRY_MS = 100;
 /** Statuses of servers in front of an app that is away. */
-const AWAY = new Set([502, 503, 504]);
 
 /** A request for the app. */
 export interface OutgoingRequest {
@@ -123,7 +122,7 @@ export class AppUpstream {
 
 function failureIn(answer: HttpAnswer | AppUnavailable): AppUnavailable | undefined {
   if (answer instanceof AppUnavailable) return answer;
-  if (AWAY.has(answer.status)) return new AppUnavailable('away', `status ${answer.status}`);
+  if (isAway(answer)) return new AppUnavailable('away', `status ${answer.status}`);
   return answer.isTruncated ? new AppUnavailable('too_large') : undefined;
 }
 

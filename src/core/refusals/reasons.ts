@@ -59,7 +59,7 @@ export const REASONS = {
   auth_redirect:
     'Laravel answered the auth gateway with a redirect, which counts as a refusal: the user is not signed in, or WAVEHALL_AUTH_UPSTREAM redirects to https',
   auth_unavailable:
-    'Questions at the auth gateway were not answered: Laravel does not answer, or not fast enough (WAVEHALL_AUTH_CONCURRENCY, WAVEHALL_AUTH_TIMEOUT)',
+    'Questions at the auth gateway were not answered: Laravel does not answer, not fast enough (WAVEHALL_AUTH_CONCURRENCY, WAVEHALL_AUTH_TIMEOUT), or with too many bytes (WAVEHALL_AUTH_MAX_ANSWER_SIZE)',
   auth_token: 'Questions at the auth gateway were refused: the token is not valid, or no rule allows it',
   auth_loop: 'Requests at the auth gateway came back: WAVEHALL_AUTH_UPSTREAM is this server itself',
   http_signature:

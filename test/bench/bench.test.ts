@@ -14,6 +14,8 @@ import { planPinning } from './machine.ts';
 import { compileNative } from './native.ts';
 import { markdown, table } from './report.ts';
 import { type PreparedBench, prepare } from './run.ts';
+import { hitRatios } from './scenarios/access/hit-ratios.ts';
+import { withLaravel } from './scenarios/access/laravel.ts';
 import { fit } from './scenarios/cost.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import { workersKind } from './workers.ts';
@@ -47,6 +49,8 @@ const RULES: readonly (readonly [rule: string, scenario: string])[] = [
   ['2.3', 'handshake'],
   ['7.4', 'trigger'],
   ['8.5', 'batch'],
+  ['8.15', 'publish-limits'],
+  ['14.4', 'auth'],
   ['4.4', 'presence'],
   ['2.9', 'memory'],
   ['2.10', 'idle'],
@@ -59,7 +63,10 @@ const RULES: readonly (readonly [rule: string, scenario: string])[] = [
 ];
 
 /** They start their own servers. */
-const ALONE = ['cost', 'connect', 'fairness', 'fallback', 'resume', 'metrics', 'webhooks'];
+const ALONE = [
+  ...['cost', 'connect', 'fairness', 'fallback', 'resume', 'metrics', 'webhooks'],
+  ...['publish-limits', 'auth'],
+];
 
 function expectMeasured(rows: readonly Row[], servers: readonly string[]): void {
   expect(rows.map(({ server }) => server)).toEqual(expect.arrayContaining([...servers]));
@@ -86,6 +93,17 @@ it('3.13 the benchmark compares a fan-out with bare socket writes and with anoth
   for (const { against = [] } of rows.filter(({ server }) => server === 'Wavehall'))
     expect(against.find(({ to }) => to === 'bare write')?.ratio).toBeGreaterThan(0);
 }, 60_000);
+
+test('14.3 a session whose cookie is encrypted anew is known with APP_KEY, and not without', async () => {
+  const { bench } = prepared;
+  const rows = await withLaravel(bench, (laravel) => hitRatios(bench, 'auth', laravel));
+  expect(rows.map(({ server, value }) => [server, value])).toEqual([
+    ['Wavehall', 100],
+    ['without APP_KEY', 0],
+    ['Wavehall', 100],
+    ['without APP_KEY', 0],
+  ]);
+});
 
 it('11.5 the server without metrics delivers, and counts nothing', async () => {
   const TOKEN = 'a-token-for-tests';

@@ -108,7 +108,7 @@ export const startFloor = (program: string, mode: 'send' | 'join', { core }: Sta
   startProgram(`floor ${mode}`, 'floor', core, [program, mode]);
 
 /** Starts a program that prints the port on which it listens. */
-async function startProgram(
+export async function startProgram(
   name: string,
   role: Role,
   core: number | undefined,

@@ -71,7 +71,10 @@ function rows(bench: Bench, { name }: Contestant, rate: number, rounds: readonly
       ...shared,
       figure: `${QUIET.rate} events/s to ${QUIET.sockets} sockets, alone`,
       value: medianOf(({ alone }) => alone.p99Ms),
-      more: { 'p50 ms': medianOf(({ alone }) => alone.p50Ms), 'max ms': medianOf(({ alone }) => alone.maxMs) },
+      more: {
+        'p50 ms': medianOf(({ alone }) => alone.p50Ms),
+        'max ms': medianOf(({ alone }) => alone.maxMs),
+      },
     },
     {
       ...shared,

@@ -1,4 +1,6 @@
 import type { Scenario } from '../bench.ts';
+import { auth } from './access/auth.ts';
+import { publishLimits } from './access/publish-limits.ts';
 import { connect } from './connect/index.ts';
 import { cost } from './cost.ts';
 import { crossNode } from './cross-node.ts';
@@ -31,6 +33,8 @@ export const SCENARIOS: readonly Scenario[] = [
   handshake,
   trigger,
   batch,
+  publishLimits,
+  auth,
   presence,
   idle,
   connect,

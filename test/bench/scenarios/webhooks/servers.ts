@@ -1,11 +1,9 @@
 /** Servers that send webhooks, each to a mailbox of its own and, over Redis, with a Redis of its own. */
-import { Redis } from 'ioredis';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
 import type { Bench } from '../../bench.ts';
 import { cpuUs } from '../../cluster/bench-cluster.ts';
 import { type Role, startWavehall } from '../../contestants.ts';
-import { pin } from '../../machine.ts';
 import type { MeasuredServer } from '../../rounds.ts';
+import { type MeasuredRedis, startMeasuredRedis } from '../measured-redis.ts';
 import type { Mailbox, Receiver } from './receiver.ts';
 
 /** One way to run the server. */
@@ -21,14 +19,6 @@ export interface Variant {
 export interface SendingServer extends MeasuredServer {
   readonly mailbox: Mailbox;
   readonly redis: MeasuredRedis | undefined;
-}
-
-/** A Redis whose work can be read. */
-export interface MeasuredRedis {
-  readonly pid: number;
-  /** Time that its scripts have run, in microseconds. */
-  scriptsUs(): Promise<number>;
-  keys(): Promise<number>;
 }
 
 /** Starts these servers one after another, runs the task, and ends them. */
@@ -56,17 +46,12 @@ async function startVariant(
 ): Promise<SendingServer> {
   const { server: core } = bench.setting.pinning;
   const mailbox = receiver.mailbox();
-  const started = isOverRedis ? await startRedis() : undefined;
-  if (started !== undefined) closers.push(() => started.close());
-  const redis = started && (await measured(started, core, closers));
+  const redis = isOverRedis ? await startMeasuredRedis(core) : undefined;
+  if (redis !== undefined) closers.push(() => redis.close());
   const contestant = await startWavehall({
     core,
     variables: {
-      ...(started && {
-        REVERB_SCALING_ENABLED: 'true',
-        REDIS_HOST: '127.0.0.1',
-        REDIS_PORT: `${started.port}`,
-      }),
+      ...redis?.variables,
       ...(hasEndpoint && { REVERB_WEBHOOK_URL: mailbox.url, WAVEHALL_WEBHOOK_ALLOW_PRIVATE: '127.0.0.1' }),
       REVERB_WEBHOOK_TIMEOUT: '60',
       ...variables,
@@ -74,27 +59,6 @@ async function startVariant(
   });
   closers.unshift(() => contestant.close());
   return { contestant: { ...contestant, name, role }, sockets: 1, mailbox, redis };
-}
-
-async function measured(
-  { port }: TestRedis,
-  core: number | undefined,
-  closers: (() => Promise<unknown>)[],
-): Promise<MeasuredRedis> {
-  const client = new Redis(port, '127.0.0.1');
-  closers.unshift(() => Promise.resolve(client.disconnect()));
-  const pid = Number(/process_id:(\d+)/.exec(await client.info('server'))?.[1]);
-  pin(pid, core);
-  return {
-    pid,
-    keys: () => client.dbsize(),
-    async scriptsUs() {
-      const calls = (await client.info('commandstats')).matchAll(
-        /cmdstat_(?:evalsha|eval|fcall):.*?usec=(\d+)/g,
-      );
-      return [...calls].reduce((sum, [, usec]) => sum + Number(usec), 0);
-    },
-  };
 }
 
 /** CPU time of the server and of its Redis, in microseconds. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { HeaderLine } from '../../net/headers.ts';
 import type { SessionOptions } from './options.ts';
 
@@ -12,7 +12,7 @@ export interface Credentials {
 
 /** Digest under which a session or a token is known to the decisions, and by which it is forgotten. */
 export const ownerDigest = (kind: 'session' | 'bearer', secret: string): string =>
-  createHash('sha256').update(`wavehall ${kind}\n${secret}`).digest('base64url');
+  hash('sha256', `wavehall ${kind}\n${secret}`, 'base64url');
 
 /** SPEC 14.3: who asks. `undefined`: nothing of this request is remembered. */
 export function credentialsIn(

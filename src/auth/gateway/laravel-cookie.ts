@@ -21,6 +21,8 @@ export function laravelKey(text: string): Buffer | undefined {
 /** Reads cookies that Laravel's `EncryptCookies` has encrypted, with the present key of the app or an earlier one. */
 export class LaravelCookies {
   readonly #keys: readonly Buffer[];
+  /** By name of a cookie, which the settings name: what its value begins with, by each key. */
+  readonly #prefixes = new Map<string, readonly string[]>();
 
   constructor(keys: readonly Buffer[]) {
     this.#keys = keys;
@@ -31,16 +33,24 @@ export class LaravelCookies {
     if (cookie.length > MAX_COOKIE_CHARACTERS) return undefined;
     const payload = payloadIn(cookie);
     if (payload === undefined) return undefined;
-    for (const key of this.#keys) {
-      const value = decrypt(payload, key);
-      if (value === undefined) continue;
-      // Laravel begins the value of a cookie with a digest of its name, so that none passes as another.
-      const prefix = `${createHmac('sha1', key).update(`${name}v2`).digest('hex')}|`;
-      if (value.startsWith(prefix)) return value.slice(prefix.length);
+    const prefixes = this.#prefixesOf(name);
+    for (const [at, key] of this.#keys.entries()) {
+      const [value, prefix] = [decrypt(payload, key), prefixes[at] as string];
+      if (value?.startsWith(prefix) === true) return value.slice(prefix.length);
     }
     return undefined;
   }
+
+  #prefixesOf(name: string): readonly string[] {
+    const known = this.#prefixes.get(name) ?? this.#keys.map((key) => prefixOf(name, key));
+    this.#prefixes.set(name, known);
+    return known;
+  }
 }
+
+/** Laravel begins the value of a cookie with a digest of its name, so that none passes as another. */
+const prefixOf = (name: string, key: Buffer): string =>
+  `${createHmac('sha1', key).update(`${name}v2`).digest('hex')}|`;
 
 interface Payload {
   readonly iv: string;

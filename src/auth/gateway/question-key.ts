@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { parseUrl } from '../../core/util/url.ts';
 import type { HeaderLine } from '../../net/headers.ts';
 import { type Credentials, isNamed } from './credentials.ts';
@@ -25,6 +25,15 @@ const IGNORED = [
   ...['authorization', 'cookie', 'referer'],
 ];
 
+const IGNORED_NAMES = new Set(IGNORED);
+const IGNORED_FAMILIES = IGNORED.filter((pattern) => pattern.endsWith('*'));
+
+function isIgnored(name: string, further: readonly string[]): boolean {
+  const isOneOf = (patterns: readonly string[]): boolean =>
+    patterns.some((pattern) => isNamed(name, pattern));
+  return IGNORED_NAMES.has(name) || isOneOf(IGNORED_FAMILIES) || isOneOf(further);
+}
+
 interface Asked {
   readonly request: AuthRequest;
   readonly question: Question;
@@ -38,10 +47,9 @@ interface Asked {
 /** SPEC 14.3: a digest that is equal for requests which may share a decision, and for no others. */
 export function questionKey({ request, question, credentials, headers, ignoredHeaders }: Asked): string {
   const { purpose, channel, further } = question;
-  const ignored = [...IGNORED, ...ignoredHeaders];
   const counted = headers
     .map(([name, value]) => [name.toLowerCase(), value] as const)
-    .filter(([name]) => !ignored.some((pattern) => isNamed(name, pattern)))
+    .filter(([name]) => !isIgnored(name, ignoredHeaders))
     .sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
   const { bearer = '', session = '', cookies } = credentials;
   const { method, path, contentType } = request;
@@ -49,7 +57,7 @@ export function questionKey({ request, question, credentials, headers, ignoredHe
     ...[purpose, channel, further, method, path, mediaType(contentType)],
     ...[bearer, session, cookies, counted, refererOrigin(headers)],
   ]);
-  return createHash('sha256').update(text).digest('base64url');
+  return hash('sha256', text, 'base64url');
 }
 
 const mediaType = (contentType: string): string => contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';

@@ -1,7 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppShare } from '../../src/core/channels/fan-out/app-share.ts';
-import { LONGEST_TURN_MS, SHARE_WRITES, TURN_WRITES, Turns } from '../../src/core/channels/fan-out/turns.ts';
+import {
+  LONGEST_TURN_BEHIND_MS,
+  LONGEST_TURN_MS,
+  SHARE_WRITES,
+  TURN_WRITES,
+  Turns,
+} from '../../src/core/channels/fan-out/turns.ts';
 import { AppTraffic } from '../../src/core/traffic/app-traffic.ts';
 
 /** A channel that has so many writes to make, in parts of at most `part`; a part is never divided. */
@@ -16,6 +22,8 @@ class Site {
   nowMs = 0;
   /** Duration of a write. */
   writeMs = 0;
+  /** A write of the app `a` is a byte. */
+  maxWaitingBytes = 0;
   readonly weights: Record<string, number> = {};
   readonly served: { readonly name: string; readonly writes: number }[] = [];
   readonly shares = new Map<string, AppShare<TestChannel>>();
@@ -29,7 +37,8 @@ class Site {
   /** `name`: its app's, and a number. */
   add(name: string, left: number, part = Infinity): void {
     const app = name.charAt(0);
-    const share = this.shares.get(app) ?? new AppShare<TestChannel>(app, new AppTraffic());
+    const share =
+      this.shares.get(app) ?? new AppShare<TestChannel>(app, new AppTraffic(), this.maxWaitingBytes);
     this.shares.set(app, share);
     const channel = { name, share, left, part };
     this.#channels.push(channel);
@@ -53,6 +62,7 @@ class Site {
   #serve(channel: TestChannel, writes: number): number {
     const made = Math.min(channel.left, channel.part === Infinity ? writes : channel.part);
     channel.left -= made;
+    if (channel.share.app === 'a' && this.maxWaitingBytes > 0) channel.share.written(made);
     this.nowMs += made * this.writeMs;
     this.served.push({ name: channel.name, writes: made });
     if (channel.left > 0) this.#turns.add(channel);
@@ -139,6 +149,22 @@ describe('turns of the event loop', () => {
     await turn();
     expect(site.nowMs - sinceMs).toBeGreaterThanOrEqual(expectedMs);
     expect(site.nowMs - sinceMs).toBeLessThan(expectedMs + SHARE_WRITES * site.writeMs * 2);
+  });
+
+  test.each([
+    ['until fewer bytes of the app wait', 0.001, 9001, 9001 + SHARE_WRITES],
+    ['or for so long', 0.01, 5000, 5000 + SHARE_WRITES],
+  ])('3.14 while an app is behind a turn goes on, %s', async (_, writeMs, least, most) => {
+    site.writeMs = writeMs;
+    site.maxWaitingBytes = 1000;
+    site.add('b0', 1_000_000);
+    site.add('a0', 10_000);
+    site.shares.get('a')?.wait(10_000);
+    await turn();
+    expect(site.writesOf('a')).toBeGreaterThanOrEqual(least - SHARE_WRITES);
+    expect(site.writesOf('a')).toBeLessThanOrEqual(most);
+    expect(site.writesOf('b')).toBeGreaterThanOrEqual(least - 2 * SHARE_WRITES);
+    expect(site.nowMs).toBeLessThan(LONGEST_TURN_BEHIND_MS + 2 * SHARE_WRITES * writeMs);
   });
 
   test('3.14 a pause is not the rest of a loop', async () => {

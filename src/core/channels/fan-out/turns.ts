@@ -7,10 +7,13 @@ export const TURN_WRITES = 1000;
 export const SHARE_WRITES = 128;
 
 /**
- * Longest time for which all apps write in one turn of the event loop. Beyond `TURN_WRITES` a turn takes as long as the rest of the
- * loop did, up to this: events that come faster than they are written cannot push the writing aside.
+ * Longest time for which all apps write in one turn of the event loop, unless one is behind. Beyond `TURN_WRITES` a turn takes as long
+ * as the rest of the loop did, up to this: events that come faster than they are written cannot push the writing aside.
  */
 export const LONGEST_TURN_MS = 10;
+
+/** The same while an app is behind. Events of other nodes come without end, so that more has to be written than read. */
+export const LONGEST_TURN_BEHIND_MS = 100;
 
 interface TurnsDeps<Channel> {
   /** Share of an app beside those of the others, at least 1. */
@@ -63,10 +66,14 @@ export class Turns<Channel extends { readonly share: AppShare<Channel> }> {
 
   #turn(): void {
     let atMs = this.#now();
-    const untilMs = atMs + Math.min(atMs - (this.#leftAtMs ?? atMs), LONGEST_TURN_MS);
+    const restMs = atMs - (this.#leftAtMs ?? atMs);
+    const untilMs = atMs + Math.min(restMs, LONGEST_TURN_MS);
+    const behindUntilMs = atMs + LONGEST_TURN_BEHIND_MS;
+    const mayGoOn = (): boolean =>
+      writes < TURN_WRITES || atMs < untilMs || (atMs < behindUntilMs && this.#isOneBehind);
     let writes = 0;
     try {
-      while (this.#ring.length > 0 && (writes < TURN_WRITES || atMs < untilMs)) {
+      while (this.#ring.length > 0 && mayGoOn()) {
         const share = this.#ring.shift() as AppShare<Channel>;
         writes += this.#visit(share);
         const sinceMs = atMs;
@@ -78,6 +85,10 @@ export class Turns<Channel extends { readonly share: AppShare<Channel> }> {
       this.#leftAtMs = this.#ring.length > 0 ? atMs : undefined;
       if (this.#ring.length > 0) this.#plan();
     }
+  }
+
+  get #isOneBehind(): boolean {
+    return this.#ring.some(({ isBehind }) => isBehind);
   }
 
   /** Returns the number of writes. An app that wrote more than its share owes the rest; one that had less to write keeps nothing. */

@@ -117,6 +117,7 @@ it('11.5 the server without metrics delivers, and counts nothing', async () => {
   expect(text).toContain('wavehall_ready 1');
   for (const name of [
     'deliveries_total',
+    'fan_out_seconds_total',
     'messages_sent_total',
     'connections_opened_total',
     'http_requests_total',

@@ -7,7 +7,9 @@ const ADDITION = [/(?:\w+\.)*traffic\.\w+ \+= [^;]+;/g, ';'];
 const atOnce = (method) => [new RegExp(`^    ${method} \\{$`, 'm'), `$& return false;`];
 
 const CHANGES = {
-  'core/channels/fan-out.js': ADDITION,
+  'core/channels/fan-out/fan-out.js': ADDITION,
+  'core/channels/fan-out/turns.js': ADDITION,
+  'core/channels/fan-out/app-share.js': ADDITION,
   'core/client/connection.js': ADDITION,
   'core/client/message-handler.js': ADDITION,
   'http/plugin.js': ADDITION,

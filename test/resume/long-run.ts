@@ -189,7 +189,7 @@ class LongRun {
     const of = (promised: Promised): SequenceCounts =>
       totalOf(this.#clients.filter((each) => each.promised === promised).map((each) => each.finish()));
     const [exact, tab] = [of('exact'), of('tab')];
-    for (const example of this.#clients.flatMap(({ examples }) => examples).slice(0, 30))
+    for (const example of this.#clients.flatMap(({ examples }) => examples).slice(0, 200))
       console.log(example);
     console.log(`exact ${JSON.stringify(exact)}\ntab ${JSON.stringify(tab)}`);
     const reasons = [

@@ -74,7 +74,8 @@ interface ConnectionLog {
 const newLog = (): ConnectionLog => ({ arrivedAtMs: new Map(), cutAtMs: Infinity, isSeen: true });
 /** Events of a connection whose times are remembered. */
 const MOST_TIMES = 5000;
-const MOST_EXAMPLES = 5;
+/** Examples of each kind of violation. */
+const MOST_EXAMPLES = 3;
 
 /** Checks the events of one channel as one client receives them, over all of its connections. */
 export class SequenceChecker {
@@ -188,7 +189,7 @@ export class SequenceChecker {
 
   #violated(what: 'doubled' | 'reordered' | 'lost', number: number, circumstances = ''): void {
     this.counts[what] += 1;
-    if (this.examples.length >= MOST_EXAMPLES) return;
+    if (this.examples.filter((each) => each.startsWith(what)).length >= MOST_EXAMPLES) return;
     const next = `${this.#next} was next, ${this.#newest} is the newest${circumstances}`;
     const first = this.#isFirst ? ', the first of a connection' : '';
     this.examples.push(`${what} on ${this.#options.channel}: ${number}, where ${next}${first}`);

@@ -137,6 +137,17 @@ describe('turns of the event loop', () => {
     expect(site.writesOf()).toBeLessThan(TURN_WRITES + SHARE_WRITES);
   });
 
+  test('3.14 the event loop is free within the share of an app of great weight, too', async () => {
+    Object.assign(site.weights, { a: 100 });
+    site.add('a0', 100_000);
+    site.add('b0', 100_000);
+    await turn();
+    expect(site.writesOf()).toBe(TURN_WRITES);
+    while (site.writesOf('b') === 0) await turn();
+    const before = site.served.slice(0, site.names.indexOf('b0'));
+    expect(before.reduce((sum, { writes }) => sum + writes, 0)).toBe(100 * SHARE_WRITES);
+  });
+
   test.each([
     ['as long as the rest of the loop took', 8, 8],
     ['at most so long', 500, LONGEST_TURN_MS],

@@ -12,7 +12,6 @@ export class AppShare<Channel> {
   #round: Channel[] = [];
   #next = 0;
   #following: Channel[] = [];
-
   readonly #maxWaitingBytes: number;
   #waitingBytes = 0;
 

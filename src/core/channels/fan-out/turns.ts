@@ -69,9 +69,9 @@ export class Turns<Channel extends { readonly share: AppShare<Channel> }> {
     const restMs = atMs - (this.#leftAtMs ?? atMs);
     const untilMs = atMs + Math.min(restMs, LONGEST_TURN_MS);
     const behindUntilMs = atMs + LONGEST_TURN_BEHIND_MS;
+    let writes = 0;
     const mayGoOn = (): boolean =>
       writes < TURN_WRITES || atMs < untilMs || (atMs < behindUntilMs && this.#isOneBehind);
-    let writes = 0;
     try {
       while (this.#ring.length > 0 && mayGoOn()) {
         const share = this.#ring.shift() as AppShare<Channel>;
@@ -91,23 +91,32 @@ export class Turns<Channel extends { readonly share: AppShare<Channel> }> {
     return this.#ring.some(({ isBehind }) => isBehind);
   }
 
-  /** Returns the number of writes. An app that wrote more than its share owes the rest; one that had less to write keeps nothing. */
+  /**
+   * Returns the number of writes. An app that wrote more than its share owes the rest; one that had less to write keeps nothing. A share
+   * of more writes than a turn of the event loop has is used up over several.
+   */
   #visit(share: AppShare<Channel>): number {
     let writes = 0;
-    share.credit += SHARE_WRITES * this.#weightOf(share.app);
+    if (share.credit <= 0) share.credit += SHARE_WRITES * this.#weightOf(share.app);
+    const most = Math.min(share.credit, TURN_WRITES);
     try {
-      while (writes < share.credit) {
+      while (writes < most) {
         const channel = share.take();
         if (channel === undefined) break;
-        writes += this.#serve(channel, share.credit - writes);
+        writes += this.#serve(channel, most - writes);
       }
     } finally {
       share.credit -= writes;
-      if (share.isEmpty) {
-        share.credit = Math.min(share.credit, 0);
-        share.isInTurn = false;
-      } else this.#line(share);
+      this.#visited(share);
     }
     return writes;
+  }
+
+  #visited(share: AppShare<Channel>): void {
+    if (share.isEmpty) {
+      share.credit = Math.min(share.credit, 0);
+      share.isInTurn = false;
+    } else if (share.credit > 0) this.#ring.unshift(share);
+    else this.#line(share);
   }
 }

@@ -8,6 +8,7 @@ const LEAST_ATTEMPTS = 10;
 const WINDOW_MS = 10_000;
 const FAILED_PERCENT = 50;
 
+/** Statuses of servers in front of an app that is away. */
 const AWAY = new Set([502, 503, 504]);
 
 /** True for an answer in place of the app. Any other one is of the app, whatever it says: a client may cause it by what it asks for. */

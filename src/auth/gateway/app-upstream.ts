@@ -11,7 +11,6 @@ import { NoTurnError, Turns } from './turns.ts';
 
 /** Time before a request that failed asks for its next turn. */
 const RETRY_MS = 100;
-/** Statuses of servers in front of an app that is away. */
 
 /** A request for the app. */
 export interface OutgoingRequest {

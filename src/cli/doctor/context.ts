@@ -148,8 +148,7 @@ async function readServerSide(variables: Variables, timeoutMs: number): Promise<
   try {
     const config = readConfig(variables);
     const database = await readDatabase(config, timeoutMs);
-    const apps =
-      database === undefined ? config.apps : database.failure === undefined ? database.table.apps : undefined;
+    const apps = database === undefined ? config.apps : database.table?.apps;
     return { config, apps, database, problems: [] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

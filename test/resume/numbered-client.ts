@@ -124,12 +124,11 @@ export class NumberedClient {
 
   #follow(channel: Channel, name: string): void {
     const { promised } = this;
-    const keptMs = this.#keptMs;
     const checker = new SequenceChecker({
       promised,
       channel: name,
       published: this.#published,
-      ...(keptMs && { keptMs }),
+      keptMs: this.#keptMs,
     });
     this.#checkers.set(name, checker);
     channel.bind('pusher:subscription_succeeded', () => {

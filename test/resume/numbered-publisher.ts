@@ -28,7 +28,7 @@ export class NumberedPublisher implements Published {
   accepted = 0;
   readonly #options: PublisherOptions;
   /** By channel: when each of its numbers was published. */
-  readonly #atMs = new Map<string, number[]>();
+  readonly #atMs: ReadonlyMap<string, number[]>;
   readonly #uncertain = new Set<string>();
   readonly #agent = new Agent({ keepAlive: true });
   #running: Promise<unknown> = Promise.resolve();
@@ -36,6 +36,7 @@ export class NumberedPublisher implements Published {
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#atMs = new Map(options.channels.map((channel) => [channel, []]));
   }
 
   isUncertain(channel: string, number: number): boolean {
@@ -79,7 +80,7 @@ export class NumberedPublisher implements Published {
     const first = this.last(channel) + 1;
     const numbers = Array.from({ length: count }, (_, at) => first + at);
     const nowMs = performance.now();
-    this.#atMs.set(channel, [...(this.#atMs.get(channel) ?? []), ...numbers.map(() => nowMs)]);
+    this.#atMs.get(channel)?.push(...numbers.map(() => nowMs));
     const batch = numbers.map((n) => ({ name: NUMBERED_EVENT, channel, data: JSON.stringify({ n }) }));
     const outcome = await this.#post(JSON.stringify({ batch })).catch(
       (error: unknown) => (error as Error).message,

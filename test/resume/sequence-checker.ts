@@ -60,7 +60,7 @@ interface Options {
   /** Number of the first event that the client must receive. */
   readonly first?: number;
   /** Time for which events are kept for sure: a tab that comes back later may miss them, and is not told. */
-  readonly keptMs?: number;
+  readonly keptMs?: number | undefined;
 }
 
 /** One connection of the client, while its channel is subscribed. */

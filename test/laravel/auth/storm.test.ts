@@ -63,7 +63,7 @@ function scenario(): void {
     beforeAll(() => storm().connect(), LIMIT_MS);
 
     test.each<[string, Fault]>([
-      ['is killed', 'is gone'],
+      ['is gone', 'is gone'],
       ['hangs', 'hangs'],
       ['answers 500', { status: 500 }],
       ['answers 302', { status: 302, headers: { location: '/login' } }],

@@ -2,7 +2,8 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { isSocketId, newSocketId } from '#protocol';
 import vectors from '../../protocol/vectors/channels.json' with { type: 'json' };
 
-afterEach(() => void vi.restoreAllMocks());
+/** Files share their modules: one that still has numbers of a false source would give other files the ids `1.1`. */
+afterEach(() => void vi.restoreAllMocks().resetModules());
 
 /** Ids from a random source that answers these numbers, one after another; none that were drawn before are left. */
 async function idsFrom(...values: number[]): Promise<() => string> {

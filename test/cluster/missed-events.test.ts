@@ -237,3 +237,25 @@ test('3.13 logs and counts that a history cannot be read, and continues with the
     { details: { app: 'a', reason: expect.stringContaining('Unknown') as string } },
   ]);
 }, 60_000);
+
+test('13.6 no history is read of a restarted Redis before it shows that writes may be lost', async () => {
+  const kept = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
+  onTestFinished(() => kept.close());
+  const node = await openNode(nodeOptions({ port: kept.port }));
+  const orders = channelOf('orders');
+  await node.broker.publish(orders, { payload: 'kept' }, KEEP);
+  const start = { epoch: '', generation: '0', offset: 0 };
+  const read = () => node.history.after(orders, start, { events: 10, bytes: 1000 });
+  const before = (await read()).newest!;
+  await kept.restart();
+  let after: typeof before | undefined;
+  await eventually(async () => {
+    after = await read().then(
+      ({ newest }) => newest,
+      () => undefined,
+    );
+    return after !== undefined;
+  }, 'the history can be read again');
+  expect(after).toMatchObject({ epoch: before.epoch, offset: before.offset });
+  expect(Number(after?.generation)).toBeGreaterThan(Number(before.generation));
+});

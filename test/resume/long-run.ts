@@ -52,6 +52,8 @@ class LongRun {
   readonly #publisher: NumberedPublisher;
   readonly #clients: NumberedClient[] = [];
   readonly #links: ClientLink[] = [];
+  /** When Redis was away. */
+  readonly #outages: { readonly fromMs: number; untilMs: number }[] = [];
   readonly #done = { kills: 0, redisRestarts: 0, deploys: 0 };
   readonly #beganMs = performance.now();
 
@@ -90,13 +92,18 @@ class LongRun {
 
   readonly #pickPort = (): number => this.#random.pick(this.#cluster.up)?.server.port ?? 1;
 
+  readonly #wasRestarted = (sinceMs: number, untilMs: number): boolean =>
+    this.#outages.some((outage) => outage.fromMs <= untilMs && outage.untilMs >= sinceMs);
+
   async #openClients(): Promise<void> {
     for (let at = 0; at < this.#options.clients; at += 1) {
       const link = await ClientLink.open(this.#pickPort);
       this.#links.push(link);
       const promised: Promised = at % TABS === TABS - 1 ? 'tab' : 'exact';
-      const [name, published] = [`${promised}-${at}`, this.#publisher];
-      const client = new NumberedClient({ name, promised, port: link.port, published });
+      const client = new NumberedClient({
+        ...{ name: `${promised}-${at}`, promised, port: link.port },
+        ...{ published: this.#publisher, wasRestarted: this.#wasRestarted },
+      });
       client.subscribe(CHANNELS.filter((_, channel) => (channel + at) % 2 === 0));
       this.#clients.push(client);
     }
@@ -137,11 +144,14 @@ class LongRun {
 
   async #restartRedis(): Promise<void> {
     const { redis } = this.#cluster;
+    const outage = { fromMs: performance.now(), untilMs: Infinity };
+    this.#outages.push(outage);
     await redis.kill(this.#random.is(0.5) ? 'SIGKILL' : 'SIGTERM');
     this.#done.redisRestarts += 1;
     const cutting = Promise.all(this.#links.map((link) => this.#cutSometimes(link)));
     await sleep(this.#random.below(2 * AWAY_MS));
     await redis.restart();
+    outage.untilMs = performance.now();
     await cutting;
     this.#log('Redis was restarted');
     await this.#cluster.ready(READY_MS);

@@ -5,6 +5,7 @@ import { optionsFor, Pusher } from '../clients/stock-clients.ts';
 import { APP } from '../support/app.ts';
 import { channelAuth } from '../support/wire-http.ts';
 import {
+  type CheckerOptions,
   type Promised,
   type Published,
   SequenceChecker,
@@ -22,13 +23,9 @@ resume(ExactPusher);
 const isSigned = (name: string): boolean => /^(private|presence)-/.test(name);
 const isCached = (name: string): boolean => /(^|-)cache-/.test(name);
 
-interface ClientOptions {
+interface ClientOptions extends Pick<CheckerOptions, 'promised' | 'published' | 'keptMs' | 'wasRestarted'> {
   readonly name: string;
-  readonly promised: Promised;
   readonly port: number;
-  readonly published: Published;
-  /** Time for which events are kept for sure. */
-  readonly keptMs?: number;
 }
 
 /** A presence channel. */
@@ -52,11 +49,11 @@ export class NumberedClient {
   readonly #checkers = new Map<string, SequenceChecker>();
   readonly #subscribed = new Set<string>();
   readonly #published: Published;
-  readonly #keptMs: number | undefined;
+  readonly #expected: Pick<CheckerOptions, 'keptMs' | 'wasRestarted'>;
   #awaySinceMs: number | undefined;
 
-  constructor({ name, promised, port, published, keptMs }: ClientOptions) {
-    this.#keptMs = keptMs;
+  constructor({ name, promised, port, published, keptMs, wasRestarted }: ClientOptions) {
+    this.#expected = { keptMs, wasRestarted };
     this.name = name;
     this.promised = promised;
     this.#published = published;
@@ -128,7 +125,7 @@ export class NumberedClient {
       promised,
       channel: name,
       published: this.#published,
-      keptMs: this.#keptMs,
+      ...this.#expected,
     });
     this.#checkers.set(name, checker);
     channel.bind('pusher:subscription_succeeded', () => {

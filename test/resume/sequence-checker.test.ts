@@ -16,10 +16,21 @@ const published = publishedWith();
 /** A step of a client: a number that arrives, an end of its connection, or a gap that it is told. */
 type Step = number | 'cut' | 'unseen' | { readonly gap?: number };
 
-function countsOf(promised: Promised, steps: readonly Step[], lastExpired?: number): Partial<SequenceCounts> {
+interface Given {
+  readonly lastExpired?: number;
+  /** When the store was restarted; the steps are at 100, 200, … */
+  readonly restartedAtMs?: number;
+}
+
+function countsOf(
+  promised: Promised,
+  steps: readonly Step[],
+  { lastExpired, restartedAtMs = NaN }: Given = {},
+): Partial<SequenceCounts> {
   const checker = new SequenceChecker({
     ...{ promised, channel: 'news', keptMs: KEPT_MS },
     published: publishedWith(lastExpired),
+    wasRestarted: (sinceMs, untilMs) => restartedAtMs >= sinceMs && restartedAtMs <= untilMs,
   });
   let nowMs = 0;
   checker.subscribed();
@@ -114,14 +125,34 @@ describe('a tab', () => {
   });
 
   test('13.6 what is no longer kept when it returns is counted apart', () => {
-    expect(countsOf('tab', [1, 'cut', ...upTo(10, 8)], 7)).toEqual({ missing: 5, untold: 1 });
-    expect(countsOf('tab', [1, 'cut', ...upTo(10, 8)], 6)).toEqual({
+    expect(countsOf('tab', [1, 'cut', ...upTo(10, 8)], { lastExpired: 7 })).toEqual({
+      missing: 5,
+      untold: 1,
+    });
+    expect(countsOf('tab', [1, 'cut', ...upTo(10, 8)], { lastExpired: 6 })).toEqual({
       ...{ missing: 4, untold: 1, lost: 1, holes: 1 },
     });
-    expect(countsOf('tab', [1, 'cut', 8, 10], 9)).toEqual({ missing: 5, untold: 1, lost: 1, holes: 1 });
+    expect(countsOf('tab', [1, 'cut', 8, 10], { lastExpired: 9 })).toEqual({
+      missing: 5,
+      untold: 1,
+      lost: 1,
+      holes: 1,
+    });
   });
 
   test('13.6 the same for events that were on their way when its connection was cut again', () => {
-    expect(countsOf('tab', [1, 'cut', 2, 'cut', ...upTo(10, 8)], 7)).toEqual({ missing: 4, untold: 1 });
+    expect(countsOf('tab', [1, 'cut', 2, 'cut', ...upTo(10, 8)], { lastExpired: 7 })).toEqual({
+      missing: 4,
+      untold: 1,
+    });
+  });
+
+  test('13.6 what a restart of the store lost while it was away is counted apart, and nothing else', () => {
+    const steps = [1, 'cut', 5, 7, ...upTo(10, 8)] as const;
+    expect(countsOf('tab', steps, { restartedAtMs: 250 })).toEqual({
+      ...{ missing: 2, untold: 1, lost: 1, holes: 1 },
+    });
+    expect(countsOf('tab', steps, { restartedAtMs: 150 })).toEqual({ lost: 3, holes: 2 });
+    expect(countsOf('exact', steps, { restartedAtMs: 250 })).toEqual({ lost: 3, holes: 2 });
   });
 });

@@ -53,7 +53,7 @@ export interface Published {
   ageMs(channel: string, number: number, nowMs: number): number;
 }
 
-interface Options {
+export interface CheckerOptions {
   readonly promised: Promised;
   readonly channel: string;
   readonly published: Published;
@@ -61,6 +61,8 @@ interface Options {
   readonly first?: number;
   /** Time for which events are kept for sure: a tab that comes back later may miss them, and is not told. */
   readonly keptMs?: number | undefined;
+  /** True when the store was restarted between two times: a tab that was away may miss events, and is not told. */
+  readonly wasRestarted?: ((sinceMs: number, untilMs: number) => boolean) | undefined;
 }
 
 /** One connection of the client, while its channel is subscribed. */
@@ -82,7 +84,7 @@ export class SequenceChecker {
   readonly counts = noCounts();
   /** The first violations, in words. */
   readonly examples: string[] = [];
-  readonly #options: Options;
+  readonly #options: CheckerOptions;
   /** Numbers that were passed over, and may be uncertain, each with what was known then. */
   readonly #passed = new Map<number, string>();
   /** The greatest number that was received. */
@@ -95,7 +97,7 @@ export class SequenceChecker {
   #connection = newLog();
   #former = newLog();
 
-  constructor(options: Options) {
+  constructor(options: CheckerOptions) {
     this.#options = options;
     this.#next = options.first ?? 1;
     this.#newest = this.#next - 1;
@@ -159,16 +161,24 @@ export class SequenceChecker {
     const from = Math.max(this.#next, this.#newest + 1);
     const skipped = Array.from({ length: Math.max(0, number - from) }, (_, at) => from + at);
     if (this.#gap === undefined) {
-      const expired = skipped.filter((each) => this.#isExpired(each, atMs));
-      if (expired.length > 0) this.counts.untold += 1;
-      this.counts.missing += expired.filter((each) => !published.isUncertain(channel, each)).length;
-      const kept = skipped.slice(expired.length);
+      const untold = this.#isAfterRestart(atMs)
+        ? skipped
+        : skipped.filter((each) => this.#isExpired(each, atMs));
+      if (untold.length > 0) this.counts.untold += 1;
+      this.counts.missing += untold.filter((each) => !published.isUncertain(channel, each)).length;
+      const kept = skipped.slice(untold.length);
       return kept.forEach((each) => this.#passed.set(each, this.#circumstances(atMs)));
     }
     this.counts.missing += skipped.filter((each) => !published.isUncertain(channel, each)).length;
     const isExactly = skipped.every((each) => !published.isUncertain(channel, each));
     const { missing } = this.#gap;
     if (isExactly && missing !== undefined && missing !== skipped.length) this.counts.wrongGaps += 1;
+  }
+
+  /** True where a tab comes back after a restart of the store. */
+  #isAfterRestart(atMs: number): boolean {
+    const { promised, wasRestarted } = this.#options;
+    return promised === 'tab' && this.#isFirst && wasRestarted?.(this.#former.cutAtMs, atMs) === true;
   }
 
   /** True where a tab comes back so late that the event may no longer be kept. */

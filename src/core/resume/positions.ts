@@ -32,15 +32,15 @@ export const laterOf = (older: Position | undefined, newer: Position | undefined
 export const isOfOlderGeneration = (one: Position, other: Position): boolean =>
   one.epoch === other.epoch && Number(one.generation) < Number(other.generation);
 
-/** True when an event is not among those of its history up to a position. */
+/** True when an event is not among those of its history up to a position; one that the store has lost since is not after it. */
 export const isAfter = (
   { position }: { readonly position?: Position | undefined },
   upTo: Position,
-): boolean =>
-  position === undefined ||
-  position.epoch !== upTo.epoch ||
-  isOfOlderGeneration(upTo, position) ||
-  position.offset > upTo.offset;
+): boolean => {
+  if (position === undefined || position.epoch !== upTo.epoch) return true;
+  if (isSameHistory(position, upTo)) return position.offset > upTo.offset;
+  return isOfOlderGeneration(upTo, position);
+};
 
 export const isSamePosition = (one: Position, other: Position): boolean =>
   one.offset === other.offset && isSameHistory(one, other);

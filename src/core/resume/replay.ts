@@ -52,7 +52,10 @@ export class Replay {
     const awayMs = this.#deps.clock() - point.atMs;
     const since = { position: start, awayMs, ttlMs: keptMs(connection, ref) };
     const { events, isWhole } = missedEvents(subscription, first, since);
-    if (!isWhole || point.isFresh || cached?.event === undefined) offerCached(subscription, events, cached);
+    // A history that goes on ends with what is cached, or with what came after it.
+    const isLast = first.newest === undefined || first.until >= first.newest.offset;
+    const isOffered = !isWhole || point.isFresh || cached?.event === undefined;
+    if (isOffered && isLast) offerCached(subscription, events, cached);
     send(subscription, events, first);
     return this.#sendRest(subscription, first);
   }

@@ -59,10 +59,14 @@ export class TabRecords {
   }
 
   /**
-   * Reads what a new socket of the tab takes over; `undefined`: the store is away. `openHere` lists the records of sockets that are
-   * open on this node, which are newer than the stored ones.
+   * Reads what a socket of the tab takes over; `undefined`: the store is away. `openHere` lists the records of its other sockets that
+   * are open on this node, which are newer than the stored ones.
    */
-  async inherit(ref: TabRef, openHere: () => readonly TabRecord[]): Promise<Inheritance | undefined> {
+  async inherit(
+    ref: TabRef,
+    socketId: string,
+    openHere: () => readonly TabRecord[],
+  ): Promise<Inheritance | undefined> {
     let stored = await this.#readPatiently(ref);
     const settlingMs = this.#failedAtMs + SETTLING_MS - this.#deps.clock();
     if (stored !== undefined && settlingMs > 0) {
@@ -72,7 +76,9 @@ export class TabRecords {
     if (stored === undefined) return undefined;
     const unsaved = this.#unsaved.get(tabKey(ref)) ?? [];
     const known = [...stored, ...unsaved.map(({ record }) => record), ...openHere()];
-    return inherit([...new Map(known.map((record) => [record.socketId, record])).values()]);
+    const bySocket = new Map(known.map((record) => [record.socketId, record]));
+    bySocket.delete(socketId);
+    return inherit([...bySocket.values()]);
   }
 
   /** True when the record of a socket is gone, because another socket of the tab continues it. */

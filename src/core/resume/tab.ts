@@ -53,8 +53,8 @@ export class Tab implements ClientTab {
   #receipt: Receipt | undefined;
   #receipts = 0;
   #answered: (() => void) | undefined;
-  /** True when the store could not be asked what earlier sockets left. */
-  #isUnknown = false;
+  /** True when the store could not be asked what earlier sockets left, so that the tab began anew. */
+  #isUninformed = false;
   #frozenAtMs: number | undefined;
 
   constructor(ref: TabRef, connection: Connection, needs: TabNeeds) {
@@ -68,21 +68,26 @@ export class Tab implements ClientTab {
     return this.#connection.socket.isAway === true;
   }
 
+  get isUninformed(): boolean {
+    return this.#isUninformed;
+  }
+
   get hasPoints(): boolean {
     return this.#inherited.size + this.#places.size > 0;
   }
 
-  /** Takes over what earlier sockets of the tab left; `undefined`: that cannot be known. */
+  /** Takes over what earlier sockets of the tab left, but for the channels that it is on; `undefined`: that cannot be known now. */
   inherit(inheritance: Pick<Inheritance, 'points' | 'earlierSocketIds'> | undefined): void {
-    this.#isUnknown = inheritance === undefined;
-    const points = inheritance?.points ?? NO_POINTS;
-    this.#inherited = points.size === 0 ? NO_POINTS : new Map(points);
+    this.#isUninformed = inheritance === undefined;
+    const points = new Map(inheritance?.points);
+    for (const { ref } of this.#places.keys()) points.delete(ref.channel);
+    this.#inherited = points.size === 0 ? NO_POINTS : points;
     this.earlierSocketIds = inheritance?.earlierSocketIds ?? [];
   }
 
   /** Where the tab continues on a channel; `undefined`: it was not on it. */
   pointOf(channel: string): ResumePoint | undefined {
-    return this.#inherited.get(channel) ?? (this.#isUnknown ? UNKNOWN : undefined);
+    return this.#inherited.get(channel) ?? (this.#isUninformed ? UNKNOWN : undefined);
   }
 
   /** The socket is on a channel whose events it gets after this point. */

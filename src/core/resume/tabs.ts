@@ -4,6 +4,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { TabRecord, TabStore } from '../ports/tab-store.ts';
 import { within } from '../util/time.ts';
 import type { AwayLimits } from './away-budget.ts';
+import { newestSockets } from './earlier-sockets.ts';
 import { Tab, type TabNeeds } from './tab.ts';
 import { tabKey, TabRecords } from './tab-records.ts';
 
@@ -38,6 +39,8 @@ export class Tabs {
   readonly #byId = new Map<string, readonly Tab[]>();
   readonly #records: TabRecords;
   readonly #needs: TabNeeds;
+  /** Those that ask the store again what earlier sockets left. */
+  readonly #askingAgain = new Set<Tab>();
   /** Those whose record is written soon. */
   readonly #onNewChannel = new Set<Connection>();
 
@@ -112,6 +115,7 @@ export class Tabs {
       if (connection.closing) continue;
       askForReceipt(connection, tab);
       this.#noteAway(tab);
+      if (tab.isUninformed) void this.#inheritLate(connection, tab);
       if (saves >= SAVES_PER_TICK || !this.#isDue(tab, now)) continue;
       saves += 1;
       void this.#save(tab);
@@ -126,11 +130,19 @@ export class Tabs {
     tab.savedAtMs = 0;
   }
 
+  /** Asks again for what a tab that began anew could have continued, which would come twice at its next return. */
+  async #inheritLate(connection: Connection, tab: Tab): Promise<void> {
+    if (this.#askingAgain.has(tab)) return;
+    this.#askingAgain.add(tab);
+    await this.#inherit(connection, tab).finally(() => this.#askingAgain.delete(tab));
+  }
+
   async #inherit(connection: Connection, tab: Tab): Promise<void> {
     const openHere = () => this.#sameTab(tab).map((each) => this.#recordNow(each));
-    const inheritance = await this.#records.inherit(tab.ref, openHere);
+    const inheritance = await this.#records.inherit(tab.ref, connection.socketId, openHere);
+    if (!this.#open.has(connection)) return;
     tab.inherit(inheritance);
-    connection.earlierSocketIds = tab.earlierSocketIds;
+    connection.earlierSocketIds = newestSockets([...connection.earlierSocketIds, ...tab.earlierSocketIds]);
     if (inheritance === undefined || inheritance.points.size === 0) return;
     // In this order: whenever the node fails, one record at least is there.
     await this.#save(tab);

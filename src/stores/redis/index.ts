@@ -121,7 +121,7 @@ function assemble(options: RedisOptions, logger: Logger) {
     prepareApps: (present: Parameters<Installation['prepare']>[0]) => installation.prepare(present),
     broker: new RedisBroker({ receiver, publisher, membership }),
     cachedEvents: new RedisCachedEvents(links, keys),
-    history: new RedisHistory(links, keys),
+    history: new RedisHistory({ links, keys, node }),
     tabStore: new RedisTabStore(links, keys),
     sessionNodes: new RedisSessionNodes({ links, keys, invalidData }),
     state: new RedisState(links, keys),

@@ -82,6 +82,28 @@ test('13.4 a tab that is back after an outage waits for what other nodes could n
   await expect.poll(() => numbersOf(client.frames), { timeout: 10_000 }).toContain(2);
 });
 
+test('13.2 a tab that began anew because the store was away continues there at its next return', async () => {
+  const before = await back(first);
+  await publishTo(second, 1);
+  await expect.poll(stored).toHaveLength(1);
+  isAway = true;
+  second.clock.pass(2000);
+  const client = await back(second);
+  second.clock.pass(6000);
+  await expect.poll(() => [...second.traffic.of('app-id').gaps.entries()]).toEqual([['unknown', 1]]);
+  await publishTo(second, 2);
+  await expect.poll(() => numbersOf(client.frames)).toEqual([2]);
+  isAway = false;
+  second.clock.pass(3000);
+  second.tabs.tick();
+  await settled(8);
+  await publishTo(second, 3, 3, { except: before.socketId });
+  await closed(second, client);
+  await publishTo(second, 4);
+  expect(numbersOf(client.frames)).toEqual([2]);
+  expect(numbersOf((await back(second)).frames)).toEqual([4]);
+});
+
 test('13.4 a record is not written any more once the tab has begun anew', async () => {
   await closedWhileAway();
   isAway = false;

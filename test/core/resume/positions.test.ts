@@ -1,6 +1,7 @@
 /** Clients that ask for positions (SPEC 13.7). */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { positionText } from '#protocol';
+import { isAfter } from '../../../src/core/resume/positions.ts';
 import { type Client, dataOf, openCore, settled, type TestCore } from '../fakes.ts';
 import { numbersOf, type PublishArguments, publishTo } from './published-numbers.ts';
 
@@ -119,5 +120,23 @@ describe('clients that ask for positions', () => {
     ask(client, { position: 'foreign.0.3', away: 1 });
     await settled(8);
     expect(dataOf(client.frames.at(-1))).toEqual({ reason: 'unknown' });
+  });
+});
+
+describe('an event, and a position up to which a client was sent the history', () => {
+  const upTo = { epoch: 'a', generation: '20', offset: 5 };
+
+  test.each([
+    ['after it', { offset: 6 }, true],
+    ['at it', { offset: 5 }, false],
+    ['of another history', { epoch: 'b', offset: 1 }, true],
+    ['of the store after a restart', { generation: '100', offset: 1 }, true],
+    ['that the store lost by a restart', { generation: '9', offset: 6 }, false],
+  ])('13.5 one %s follows: %j %s', (_what, position, follows) => {
+    expect(isAfter({ position: { ...upTo, ...position } }, upTo)).toBe(follows);
+  });
+
+  test('13.5 one without a position, which no history has, follows', () => {
+    expect(isAfter({}, upTo)).toBe(true);
   });
 });

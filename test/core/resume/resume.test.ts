@@ -184,6 +184,15 @@ describe('a tab that comes back', () => {
     expect(numbersOf(await back('cache-a'))).toEqual([1]);
   });
 
+  test('13.5 of more missed events than are sent at once, the cached one comes last and once', async () => {
+    const client = await site.connect({ tab: TAB });
+    client.subscribe('cache-a');
+    await settled();
+    await closed(client);
+    await publish(1, 450, { channel: 'cache-a', cached: true, kept: 500 });
+    expect(numbersOf(await back('cache-a'))).toEqual(Array.from({ length: 450 }, (_, at) => at + 1));
+  });
+
   test('13.5 presence news, counts and client events are not sent again', async () => {
     site = openCore({ apps: [testApp({ subscriptionCounts: true, clientEvents: 'all' })] });
     const other = await site.connect();

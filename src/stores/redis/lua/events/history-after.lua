@@ -1,7 +1,7 @@
 -- Reads the oldest part of what was published on a channel after a position.
 -- KEYS 1 history 2 position 3 bytes of the app's histories 4 generation ; ARGV 1 epoch, '' for none 2 generation 3 offset
 --      4 events at most; 0: only the position of the channel is read 5 bytes after which the part ends, with the event that reaches them
--- Returns the epoch ('' when nothing is kept), the generation, the last offset, how many events after the position are no
+-- Returns the epoch ('' when nothing is kept), the generation of the data, the last offset, how many events after the position are no
 -- longer kept, the offset of the last event of this part, the events, how many milliseconds ago a position of the app was
 -- last dropped early (-1: none was), and for how many milliseconds the data of the partition has been the same (0: not known).
 local known = redis.call('HGETALL', KEYS[2])
@@ -24,11 +24,13 @@ if dropped then
   check(is_time(dropped))
   dropped_ago = math.max(0, now - tonumber(dropped))
 end
--- A generation is the time at which it began.
+-- A generation is the time at which it began. One in which nothing was published on the channel begins behind the last event.
 local data, same_for = redis.call('HGET', KEYS[4], 'generation'), 0
 if data then
   check(is_time(data))
   same_for = math.max(0, now - tonumber(data))
+  if tonumber(data) > tonumber(generation) then generation = data end
+  if tonumber(data) > tonumber(ARGV[2]) then from = math.min(from, last) end
 end
 if epoch ~= ARGV[1] then from = 0 end
 if most == 0 or from >= last then return { epoch, generation, last, 0, last, {}, dropped_ago, same_for } end

@@ -13,19 +13,17 @@ const MOST = 1.02;
 const SCRAPE_EVERY_MS = 15_000;
 const SCRAPES = 50;
 const TOKEN = 'a-token-for-the-benchmark';
-/**
- * Two processes of one program differ by more than the metrics cost, and the one whose clients connect first is often slower:
- * several pairs are measured, and each time another one is first.
- */
-const PAIRS = 6;
 const PATTERNS = [ONE, EIGHT];
 
 export const metrics: Scenario = {
   name: 'metrics',
   title: 'CPU of the server for one delivery, with metrics and without',
   async run(bench) {
+    // Two processes of one program differ by more than the metrics cost, and the one whose clients connect first is often
+    // slower: as many pairs are measured as rounds of each, and each time another one is first.
+    const pairs = bench.sizes.rounds;
     const all: PairResults[] = [];
-    for (let pair = 0; pair < PAIRS; pair += 1)
+    for (let pair = 0; pair < pairs; pair += 1)
       all.push(await withPair(bench, (...servers) => deliveries(bench, servers, pair % 2 === 0)));
     const rows = PATTERNS.flatMap(({ name }, at) =>
       rowsOf(

@@ -124,6 +124,11 @@ describe('a tab', () => {
     expect(countsOf('tab', steps)).toMatchObject(counts);
   });
 
+  test('13.6 lost events around one that may have been refused are one hole', () => {
+    expect(countsOf('tab', [1, 2, 'cut', ...upTo(10, 6)])).toEqual({ lost: 2, holes: 1 });
+    expect(countsOf('tab', [1, 'cut', 3, 'cut', 6, ...upTo(10, 7)])).toEqual({ lost: 2, holes: 2 });
+  });
+
   test('13.6 what is no longer kept when it returns is counted apart', () => {
     expect(countsOf('tab', [1, 'cut', ...upTo(10, 8)], { lastExpired: 7 })).toEqual({
       missing: 5,

@@ -8,7 +8,7 @@ export interface SequenceCounts {
   received: number;
   /** Missing without a gap that was told; for a tab, which is told nothing, each missing event. */
   lost: number;
-  /** Runs of lost events. */
+  /** Runs of lost events; uncertain ones between them belong to the run. */
   holes: number;
   /** Received again although that is not promised: by an exact client, or on one connection. */
   doubled: number;
@@ -146,11 +146,14 @@ export class SequenceChecker {
     const { channel, published } = this.#options;
     const last = published.last(channel);
     for (let number = this.#newest + 1; number <= last; number += 1) this.#passed.set(number, 'at the end');
-    const lost = [...this.#passed.keys()].filter((number) => !published.isUncertain(channel, number));
-    for (const number of lost) this.#violated('lost', number, this.#passed.get(number));
-    this.counts.holes += lost
-      .sort((one, other) => one - other)
-      .filter((each, at) => each - 1 !== lost[at - 1]).length;
+    let isInHole = false;
+    for (const number of [...this.#passed.keys()].sort((one, other) => one - other)) {
+      isInHole &&= this.#passed.has(number - 1);
+      if (published.isUncertain(channel, number)) continue;
+      this.#violated('lost', number, this.#passed.get(number));
+      if (!isInHole) this.counts.holes += 1;
+      isInHole = true;
+    }
     this.#passed.clear();
     return this.counts;
   }

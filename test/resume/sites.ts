@@ -8,8 +8,8 @@ const ADMIN_TOKEN = 'the-token-of-the-tests-long-enough';
 /** One or several servers with a history, as the clients of these tests see them. */
 export interface Site {
   ports(): readonly number[];
-  /** Sum of a metric over all servers and labels. */
-  sumOf(metric: string): Promise<number>;
+  /** Sum of a metric over all servers, and over all labels but the one that is given, such as `reason="expired"`. */
+  sumOf(metric: string, label?: string): Promise<number>;
   /** Everything that the servers wrote as an error. */
   errors(): readonly string[];
   close(): Promise<void>;
@@ -36,7 +36,7 @@ interface Process {
 
 const siteOf = (processes: readonly Process[], close: () => Promise<void>): Site => ({
   ports: () => processes.map(({ port }) => port),
-  sumOf: (metric) => sumOf(processes, metric),
+  sumOf: (metric, label = '') => sumOf(processes, metric, label),
   errors: () =>
     processes.flatMap(
       ({ output }) => output().match(/^.*("level":50|"level":60|uncaught|unhandled).*$/gim) ?? [],
@@ -44,7 +44,8 @@ const siteOf = (processes: readonly Process[], close: () => Promise<void>): Site
   close,
 });
 
-async function sumOf(processes: readonly Process[], metric: string): Promise<number> {
+async function sumOf(processes: readonly Process[], metric: string, label: string): Promise<number> {
+  const line = new RegExp(`^${metric}\\{[^}]*${label}[^}]*\\} (\\S+)$`, 'gm');
   let sum = 0;
   for (const { port } of processes) {
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
@@ -52,8 +53,7 @@ async function sumOf(processes: readonly Process[], metric: string): Promise<num
       { host: '127.0.0.1', port },
       { method: 'GET', path: '/admin/metrics', headers },
     );
-    for (const [, value] of text.matchAll(new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)$`, 'gm')))
-      sum += Number(value);
+    for (const [, value] of text.matchAll(line)) sum += Number(value);
   }
   return sum;
 }

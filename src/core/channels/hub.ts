@@ -80,6 +80,11 @@ export class Hub {
     return this.#apps.connections(app);
   }
 
+  /** Channels and clients by app, for those who look. */
+  get channels(): Pick<AppScopes<LocalChannel>, 'known' | 'channelsOf' | 'apps' | 'connectionCount'> {
+    return this.#apps;
+  }
+
   get size(): number {
     return this.#apps.size;
   }

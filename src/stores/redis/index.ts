@@ -19,6 +19,7 @@ import { RedisCachedEvents } from './events/cached-events.ts';
 import { Keys } from './keys.ts';
 import { RedisConnectionQuota } from './node/connection-quota.ts';
 import { Supervisor } from './node/supervisor.ts';
+import { RedisNodeQuestions } from './node/questions/node-questions.ts';
 import { RedisSessionNodes } from './node/session-nodes.ts';
 import { firstScopes, Installation } from './node/installation.ts';
 import type { Links } from './link/links.ts';
@@ -110,6 +111,7 @@ function assemble(options: RedisOptions, logger: Logger) {
   const droppedLog = droppedHistoriesLog(logger);
   const mostMarks = options.idempotency?.keys;
   const publisher = new Publisher({ deadlines, links, keys, droppedLog, mostMarks });
+  const nodes = { ownId: () => node.id, leases: () => readLeases(links, keys) };
   const repair = new EvictionRepair({
     ...{ ...shared, node, membership, quota },
     apps: () => apps().map(({ id }) => id),
@@ -127,10 +129,11 @@ function assemble(options: RedisOptions, logger: Logger) {
     state: new RedisState(links, keys),
     ...forRequests(options, links, keys),
     lossMeter: new RedisLossMeter({ links, keys, invalidData }),
+    nodeQuestions: new RedisNodeQuestions({ links, keys, invalidData, nodes }),
     clusterLoad: new RedisClusterLoad({ links, keys, invalidData }),
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),
     responsiveness: new Responsiveness(links, logger),
-    nodes: { ownId: () => node.id, leases: () => readLeases(links, keys) },
+    nodes,
     counts: () => ({
       catchUps: receiver.missed.catchUps,
       recoveredEvents: receiver.missed.recoveredEvents,

@@ -13,6 +13,7 @@ import { addStart, type Start } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addTail } from './commands/tail.ts';
 import { addTerminate } from './commands/terminate.ts';
+import { addTrace } from './commands/trace.ts';
 import { addTrigger } from './commands/trigger.ts';
 import { addUsers } from './commands/users.ts';
 import { addWebhooks } from './commands/webhooks.ts';
@@ -36,6 +37,7 @@ for (const add of [
   addTerminate,
   addRestart,
   addTail,
+  addTrace,
   addWebhooks,
   addRules,
 ])

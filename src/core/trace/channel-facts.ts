@@ -15,8 +15,8 @@ export interface LocalChannels {
   apps(): Iterable<string>;
 }
 
-/** State of a channel on this process now. `softBytes`: from there on a socket is slow. */
-export function channelFacts(channels: LocalChannels, ref: ChannelRef, softBytes: number): ChannelFacts {
+/** State of a channel on this process now. */
+export function channelFacts(channels: LocalChannels, ref: ChannelRef): ChannelFacts {
   const channel = channels.known(ref);
   const subscribers = channel?.subscribers ?? 0;
   return {
@@ -24,15 +24,15 @@ export function channelFacts(channels: LocalChannels, ref: ChannelRef, softBytes
     subscribers,
     ...(channel !== undefined &&
       subscribers > 0 && { occupiedAtMs: channel.occupiedAtMs, joinedAtMs: channel.joinedAtMs }),
-    slow: slowOf(channel, softBytes),
+    slow: slowOf(channel),
     waiting: (channel?.pending.length ?? 0) + (channel?.progress?.batch.size ?? 0),
     near: nearTo(channels, ref),
     otherApps: otherAppsOf(channels, ref),
   };
 }
 
-const slowOf = (channel: LocalChannel | undefined, softBytes: number): number =>
-  channel?.live.filter(({ connection }) => connection.socket.bufferedBytes > softBytes).length ?? 0;
+const slowOf = (channel: LocalChannel | undefined): number =>
+  channel?.live.filter(({ connection }) => connection.isSlowReader).length ?? 0;
 
 function nearTo(channels: LocalChannels, { app, channel: wanted }: ChannelRef): readonly OccupiedName[] {
   const near: OccupiedName[] = [];

@@ -48,8 +48,9 @@ export class DeliveryRing {
     return this.#places * FIXED_BYTES + this.#textBytes;
   }
 
-  get oldestAtMs(): number | undefined {
-    return this.#next === this.#oldest ? undefined : this.#atMs[this.#oldest % this.#places];
+  /** Time since which all are kept; `undefined`: none was dropped. */
+  get keptSinceMs(): number | undefined {
+    return this.#oldest === 0 ? undefined : this.#atMs[this.#oldest % this.#places];
   }
 
   add(ref: ChannelRef, frame: string, atMs: number, counts: DeliveryCounts): void {

@@ -85,7 +85,7 @@ export interface OccupiedName {
   readonly subscribers: number;
 }
 
-/** What one process knows of a channel now. */
+/** State of a channel on one process now. */
 export interface ChannelFacts {
   readonly channel: string;
   readonly subscribers: number;
@@ -93,7 +93,7 @@ export interface ChannelFacts {
   readonly occupiedAtMs?: number | undefined;
   /** When the newest one came. */
   readonly joinedAtMs?: number | undefined;
-  /** Subscribers for which more bytes wait than the soft limit. */
+  /** Subscribers that read too slowly now. */
   readonly slow: number;
   /** Events that no subscriber has got yet. */
   readonly waiting: number;
@@ -128,13 +128,13 @@ export interface FoundFacts extends ProcessName {
 export interface FollowedFacts extends ProcessName {
   /** Clients of the app that are connected here. */
   readonly connections: number;
-  /** Time of the oldest delivery that is kept. */
-  readonly oldestAtMs?: number | undefined;
+  /** Time since which all deliveries are kept. */
+  readonly keptSinceMs: number;
   /** In the order of the question. */
   readonly channels: readonly ChannelFacts[];
 }
 
-/** What an operator asks for: a request, or the newest one of a channel, of an app, or of all. */
+/** Question of an operator: a request, or the newest one of a channel, of an app, or of all. */
 export interface TraceQuery {
   readonly id?: string | undefined;
   readonly app?: string | undefined;
@@ -151,6 +151,12 @@ export interface WantedDelivery {
   readonly untilMs: number;
 }
 
-export type TraceQuestion =
-  | { readonly type: 'find'; readonly query: TraceQuery }
-  | { readonly type: 'follow'; readonly app: string; readonly wanted: readonly WantedDelivery[] };
+export type TraceQuestion = { readonly type: 'find'; readonly query: TraceQuery } | FollowQuestion;
+
+export interface FollowQuestion {
+  readonly type: 'follow';
+  readonly app: string;
+  /** The events are of a client: those have a ring of their own. */
+  readonly source: 'client' | 'publisher';
+  readonly wanted: readonly WantedDelivery[];
+}

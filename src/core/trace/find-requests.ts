@@ -7,6 +7,8 @@ type Requests = ByteRing<TracedRequest>;
 
 /** Requests that an answer has. */
 export const MOST_REQUESTS = 5;
+/** Parts of those after the newest. */
+const FEW_PARTS = 3;
 const MOST_NEAR = 5;
 
 /** Reads `ID` and `ID.PLACE` (SPEC 16.1). */
@@ -32,7 +34,8 @@ export function findRequests(rings: readonly Requests[], query: TraceQuery): rea
       return found;
     })
     .sort((one, other) => other.atMs - one.atMs)
-    .slice(0, MOST_REQUESTS);
+    .slice(0, MOST_REQUESTS)
+    .map((request, at) => (at === 0 ? request : { ...request, parts: request.parts.slice(0, FEW_PARTS) }));
 }
 
 function fits(request: TracedRequest, { id, app, channel }: TraceQuery): boolean {

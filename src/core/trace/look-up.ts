@@ -13,6 +13,10 @@ const SEARCH_MS = 10_000;
 /** An equal event that follows sooner ends no search: both have the same story. */
 const LEAST_SEARCH_MS = 250;
 
+/** Characters of the parts of one question, and of a part without its channel. */
+const MOST_CHARS = 7000;
+const PART_CHARS = 110;
+
 /** Answers of all processes that gave one. */
 export interface Asked<Facts> {
   readonly answers: readonly Facts[];
@@ -38,7 +42,7 @@ export interface FollowedPart {
 export type Place = FollowedFacts['channels'][number] & {
   readonly label: string;
   readonly connections: number;
-  readonly oldestAtMs: number | undefined;
+  readonly keptSinceMs: number;
 };
 
 /** All that is known, for the story. */
@@ -65,46 +69,59 @@ export interface TraceFacts {
 export async function lookUp(
   query: TraceQuery,
   askAll: AskAll,
-  { nowMs, isCluster, onlyApp }: { nowMs: number; isCluster: boolean; onlyApp: string | undefined },
+  { onlyApp, ...known }: Pick<TraceFacts, 'nowMs' | 'isCluster'> & { readonly onlyApp: string | undefined },
 ): Promise<TraceFacts> {
   const found = await askAll({ type: 'find', query });
   const [newest, ...others] = found.answers
     .flatMap(({ requests, label }) => requests.map((request) => ({ request, label })))
     .sort((one, other) => other.request.atMs - one.request.atMs);
   const app = newest?.request.app ?? query.app ?? onlyApp;
-  const parts = newest?.request.parts ?? partsOf(query);
-  const followed =
-    app === undefined || parts.length === 0
-      ? undefined
-      : await askAll({ type: 'follow', app, wanted: parts.map((part) => wantedOf(part, newest?.request, nowMs)) });
+  const parts = fittingIn(MOST_CHARS, newest?.request.parts ?? partsOf(query));
+  const followed = await follow(askAll, app, parts, newest?.request, known.nowMs);
   return {
-    ...{ nowMs, query, app, isCluster },
+    ...{ ...known, query, app },
     request: newest?.request,
     receivedBy: newest?.label,
     others: others.map(({ request }) => request),
-    parts: parts.map((part, at) => ({ part, places: placesOf(followed?.answers ?? [], at) })),
+    parts: parts.map((part, at) => ({ part, places: placesOf(followed.answers, at) })),
     found: found.answers,
-    silent: [...new Set([...found.silent, ...(followed?.silent ?? [])])],
-    isComplete: found.isComplete && followed?.isComplete !== false,
+    silent: [...new Set([...found.silent, ...followed.silent])],
+    isComplete: found.isComplete && followed.isComplete,
   };
+}
+
+const NOTHING: Asked<FollowedFacts> = { answers: [], silent: [], isComplete: true };
+
+async function follow(
+  askAll: AskAll,
+  app: string | undefined,
+  parts: readonly PartFacts[],
+  request: RequestFacts | undefined,
+  nowMs: number,
+): Promise<Asked<FollowedFacts>> {
+  if (app === undefined || parts.length === 0) return NOTHING;
+  const source = request?.source === 'client' ? 'client' : 'publisher';
+  const wanted = parts.map((part) => wantedOf(part, request?.atMs ?? nowMs));
+  return askAll({ type: 'follow', app, source, wanted });
+}
+
+/** The first parts, as many as one question may name. */
+function fittingIn(mostChars: number, parts: readonly PartFacts[]): readonly PartFacts[] {
+  let chars = 0;
+  return parts.filter(({ channel }) => (chars += channel.length + PART_CHARS) <= mostChars);
 }
 
 /** The channel that is asked for, as if something had been published to it. */
 const partsOf = ({ channel }: TraceQuery): readonly PartFacts[] =>
   channel === undefined ? [] : [{ place: 0, event: '', channel }];
 
-function wantedOf(
-  { channel, digest, repeatedAtMs }: PartFacts,
-  request: RequestFacts | undefined,
-  nowMs: number,
-): WantedDelivery {
-  const atMs = request?.atMs ?? nowMs;
+function wantedOf({ channel, digest, repeatedAtMs }: PartFacts, atMs: number): WantedDelivery {
   const repeated = repeatedAtMs === undefined ? Infinity : Math.max(repeatedAtMs, atMs + LEAST_SEARCH_MS);
   return { channel, digest, atMs, untilMs: Math.min(atMs + SEARCH_MS, repeated) };
 }
 
 const placesOf = (answers: readonly FollowedFacts[], at: number): Place[] =>
-  answers.flatMap(({ channels, label, connections, oldestAtMs }) => {
+  answers.flatMap(({ channels, label, connections, keptSinceMs }) => {
     const channel = channels[at];
-    return channel === undefined ? [] : [{ ...channel, label, connections, oldestAtMs }];
+    return channel === undefined ? [] : [{ ...channel, label, connections, keptSinceMs }];
   });

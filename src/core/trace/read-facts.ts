@@ -100,14 +100,19 @@ const channel = object<ChannelFacts>({
 export const readFollowed: Reader<FollowedFacts> = object<FollowedFacts>({
   ...processName,
   connections: count,
-  oldestAtMs: optional(count),
+  keptSinceMs: count,
   channels: listOf(channel, MOST_LISTED),
 });
 
 const wanted = object({ channel: name, digest: optional(shortName), atMs: count, untilMs: count });
 const query = object({ id: optional(shortName), app: optional(name), channel: optional(name) });
 const find = object({ type: oneOf('find'), query });
-const follow = object({ type: oneOf('follow'), app: name, wanted: listOf(wanted, MOST_LISTED) });
+const follow = object({
+  type: oneOf('follow'),
+  app: name,
+  source: oneOf('client', 'publisher'),
+  wanted: listOf(wanted, MOST_LISTED),
+});
 
 /** Reads a question of another process. */
 export const readQuestion: Reader<TraceQuestion> = (value) =>

@@ -42,9 +42,8 @@ export const details =
     if (entries.length > most) return refuse();
     return Object.fromEntries(
       entries.map(([name, each]) => {
-        const isDetail =
-          Number.isFinite(each) || (typeof each === 'string' && each.length <= mostChars);
-        return isDetail ? [name, each as string | number] : refuse();
+        if (typeof each === 'string' && each.length <= mostChars) return [name, each];
+        return typeof each === 'number' && Number.isFinite(each) ? [name, each] : refuse();
       }),
     );
   };

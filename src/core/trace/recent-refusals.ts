@@ -78,8 +78,5 @@ const copyOf = (example: LogExample): LogExample =>
   Object.fromEntries(
     Object.entries(example)
       .slice(0, MOST_DETAILS)
-      .map(([name, value]) => [
-        name,
-        typeof value === 'string' ? copiedText(value, MOST_TEXT_CHARS) : value,
-      ]),
+      .map(([name, value]) => [name, typeof value === 'string' ? copiedText(value, MOST_TEXT_CHARS) : value]),
   );

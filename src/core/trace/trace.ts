@@ -8,6 +8,7 @@ import type {
   ChannelFacts,
   DeliveryFacts,
   FollowedFacts,
+  FollowQuestion,
   FoundFacts,
   ProcessName,
   TraceQuery,
@@ -37,6 +38,11 @@ interface TraceOptions {
   readonly clock: () => number;
 }
 
+/** Channels and clients of this process. */
+export interface FollowedHub extends LocalChannels {
+  connectionCount(app: string): number;
+}
+
 interface Rings {
   readonly requests: ByteRing<TracedRequest>;
   readonly deliveries: DeliveryRing;
@@ -47,11 +53,13 @@ interface EndedBatch {
   readonly size: number;
   readonly sharedBy: number;
   readonly closing: number;
-  readonly own: {
-    readonly reach: readonly number[];
-    readonly excluded: readonly number[];
-    readonly skipped: readonly number[];
-  } | undefined;
+  readonly own:
+    | {
+        readonly reach: readonly number[];
+        readonly excluded: readonly number[];
+        readonly skipped: readonly number[];
+      }
+    | undefined;
   event(at: number): ChannelEvent;
 }
 
@@ -72,7 +80,7 @@ const ringsOf = (bytes: number): Rings => ({
   deliveries: new DeliveryRing(Math.floor(bytes / 2)),
 });
 
-/** What became of published events on this process (SPEC 16). Bounded in bytes; nothing is looked up until somebody asks. */
+/** Keeps what became of published events on this process (SPEC 16). Bounded in bytes; nothing is looked up until somebody asks. */
 export class Trace {
   readonly name: ProcessName;
   readonly #isOn: boolean;
@@ -147,7 +155,11 @@ export class Trace {
   }
 
   /** Notes an event that a client sends. */
-  sent(from: SendingClient, channel: string, event: { readonly name: string; readonly payload: string }): void {
+  sent(
+    from: SendingClient,
+    channel: string,
+    event: { readonly name: string; readonly payload: string },
+  ): void {
     const { socketId: socket, app } = from;
     const { remoteAddress: address } = from.socket;
     const request = this.begin({ app: app.id, source: 'client', address, socket, bodyBytes: 0 });
@@ -177,34 +189,17 @@ export class Trace {
   }
 
   /** The deliveries of events, and the state of their channels. */
-  follow(
-    app: string,
-    wanted: readonly WantedDelivery[],
-    hub: LocalChannels & { connectionCount(app: string): number; readonly softBytes: number },
-  ): FollowedFacts {
+  follow({ app, source, wanted }: FollowQuestion, hub: FollowedHub): FollowedFacts {
+    const { deliveries } = source === 'client' ? this.#clients : this.#publishers;
     return {
       ...this.name,
       connections: hub.connectionCount(app),
-      oldestAtMs: this.#publishers.deliveries.oldestAtMs,
+      keptSinceMs: this.#isOn ? (deliveries.keptSinceMs ?? this.#startedAtMs) : this.#clock(),
       channels: wanted.map((each): ChannelFacts => {
-        const facts = channelFacts(hub, { app, channel: each.channel }, hub.softBytes);
-        return { ...facts, delivery: this.#deliveryOf(app, each) };
+        const facts = channelFacts(hub, { app, channel: each.channel });
+        return { ...facts, delivery: deliveryOf(deliveries, app, each) };
       }),
     };
-  }
-
-  /** SPEC 16.3: the first one after the request; if there is none, one that the difference of the clocks put before it. */
-  #deliveryOf(app: string, { channel, digest, atMs, untilMs }: WantedDelivery): DeliveryFacts | undefined {
-    let before: DeliveryFacts | undefined;
-    let after: DeliveryFacts | undefined;
-    for (const { deliveries } of [this.#publishers, this.#clients])
-      for (const each of deliveries.of({ app, channel })) {
-        if (each.digest !== digest || each.atMs >= untilMs) continue;
-        if (each.atMs >= atMs - ROUNDING_MS) after = each;
-        else if (each.atMs >= atMs - CLOCKS_MS) before ??= each;
-        else break;
-      }
-    return after ?? before;
   }
 
   #published(app: string, atMs: number): void {
@@ -218,4 +213,21 @@ export class Trace {
   #publishedOf(app: string | undefined): number | undefined {
     return app === undefined ? [...this.#publishedAtMs.values()].at(-1) : this.#publishedAtMs.get(app);
   }
+}
+
+/** SPEC 16.3: the first one after the request; if there is none, one that the difference of the clocks put before it. */
+function deliveryOf(
+  deliveries: DeliveryRing,
+  app: string,
+  { channel, digest, atMs, untilMs }: WantedDelivery,
+): DeliveryFacts | undefined {
+  let before: DeliveryFacts | undefined;
+  let after: DeliveryFacts | undefined;
+  for (const each of deliveries.of({ app, channel })) {
+    if (each.digest !== digest || each.atMs >= untilMs) continue;
+    if (each.atMs >= atMs - ROUNDING_MS) after = each;
+    else if (each.atMs >= atMs - CLOCKS_MS) before ??= each;
+    else break;
+  }
+  return after ?? before;
 }

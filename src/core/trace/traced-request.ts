@@ -1,8 +1,10 @@
+import { copiedText } from './copied-text.ts';
 import { digestOfMark, markOf } from './digest.ts';
 import type { OutcomeFacts, PartFacts, RequestFacts, TraceSource } from './facts.ts';
 
 /** Parts of a request that are told; of all there is the number. */
 export const MOST_PARTS = 20;
+const MOST_NAME_CHARS = 200;
 /** Bytes of a request without its texts, and of a part. */
 const REQUEST_BYTES = 400;
 const PART_BYTES = 64;
@@ -63,7 +65,11 @@ export class TracedRequest {
 
   /** Notes the events that it asks to publish. */
   asks(events: readonly AskedEvent[]): void {
-    this.#events = events.map(({ name, channels, except }) => ({ name, channels, except }));
+    this.#events = events.map(({ name, channels, except }) => ({
+      name: name.length > MOST_NAME_CHARS ? copiedText(name, MOST_NAME_CHARS) : name,
+      channels,
+      except,
+    }));
   }
 
   /** Notes that an event was passed to the broker. */
@@ -73,7 +79,7 @@ export class TracedRequest {
 
   ended(outcome: OutcomeFacts, tookMs: number): void {
     this.#outcome = outcome;
-    this.#tookMs = tookMs;
+    this.#tookMs = Math.max(0, tookMs);
   }
 
   /** Most bytes that it takes in memory. */

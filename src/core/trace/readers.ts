@@ -39,24 +39,26 @@ export const details =
   (most: number, mostChars: number): Reader<Readonly<Record<string, string | number>>> =>
   (value) => {
     const entries = Object.entries(objectIn(value));
-    if (entries.length > most) return refuse();
-    return Object.fromEntries(
-      entries.map(([name, each]) => {
-        if (typeof each === 'string' && each.length <= mostChars) return [name, each];
-        return typeof each === 'number' && Number.isFinite(each) ? [name, each] : refuse();
-      }),
-    );
+    return entries.length <= most
+      ? Object.fromEntries(entries.map(([name, each]) => [name, detail(each, mostChars)]))
+      : refuse();
   };
+
+function detail(value: unknown, mostChars: number): string | number {
+  if (typeof value === 'string' && value.length <= mostChars) return value;
+  return typeof value === 'number' && Number.isFinite(value) ? value : refuse();
+}
 
 /** An object with these fields; others are of newer versions, and left out. */
 export const object =
   <T extends object>(fields: { readonly [Name in keyof T]-?: Reader<T[Name]> }): Reader<T> =>
   (value) => {
     const given = objectIn(value);
-    const entries = Object.entries(fields) as [string, Reader<unknown>][];
-    return Object.fromEntries(
-      entries.map(([name, read]) => [name, read(Object.hasOwn(given, name) ? given[name] : undefined)]),
-    ) as T;
+    const entries = Object.entries<Reader<unknown>>(fields);
+    const read = entries.map(
+      ([name, reader]) => [name, reader(Object.hasOwn(given, name) ? given[name] : undefined)] as const,
+    );
+    return Object.fromEntries(read) as unknown as T;
   };
 
 function objectIn(value: unknown): Record<string, unknown> {

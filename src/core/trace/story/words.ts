@@ -3,9 +3,10 @@ import type { Place } from '../look-up.ts';
 /** `12:03:01.123 UTC`. */
 export const timeOf = (atMs: number): string => `${new Date(atMs).toISOString().slice(11, 23)} UTC`;
 
-/** `0.4 s`, `40 s`, `14 minutes`, `3 hours`, `2 days`. */
+/** `4 ms`, `0.4 s`, `40 s`, `14 minutes`, `3 hours`, `2 days`. */
 export function duration(ms: number): string {
-  const seconds = Math.max(0, ms) / 1000;
+  if (ms < 100) return `${Math.max(0, Math.round(ms))} ms`;
+  const seconds = ms / 1000;
   if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} minutes`;

@@ -128,7 +128,7 @@ function registerApi(scope: FastifyInstance, options: HttpOptions, authenticatio
           const query = authentication.check(app, { method, path: rawPath, rawQuery, body });
           const { headers } = request.raw;
           const address = request.ip;
-          const traced = beginTrace(options.trace, { method, path, app, query, headers, address, body });
+          const traced = beginTrace(options.trace, { method, path, app, rawQuery, headers, address, body });
           if (traced !== undefined) reply.header('X-Wavehall-Event-Id', traced.id);
           const answer = await tracing(options.trace, traced, body, () => {
             checkEncoding(request.raw);

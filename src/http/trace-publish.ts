@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isJsonObject, type JsonObject, parseJsonObject, type QueryValues } from '#protocol';
+import { isJsonObject, type JsonObject, parseJsonObject } from '#protocol';
 import type { App } from '../core/app.ts';
 import { copiedText } from '../core/trace/copied-text.ts';
 import type { OutcomeFacts } from '../core/trace/facts.ts';
@@ -22,7 +22,7 @@ interface Publish {
   /** Below `/apps/:appId`. */
   readonly path: string;
   readonly app: App;
-  readonly query: QueryValues;
+  readonly rawQuery: string;
   readonly headers: IncomingHttpHeaders;
   readonly address: string;
   readonly body: Buffer;
@@ -32,11 +32,10 @@ interface Publish {
 export function beginTrace(trace: Trace | undefined, request: Publish): TracedRequest | undefined {
   const source = request.method === 'POST' ? SOURCES[request.path] : undefined;
   if (source === undefined) return undefined;
-  const { app, query, headers, address, body } = request;
-  const key = query.get('auth_key');
+  const { app, rawQuery, headers, address, body } = request;
   return trace?.begin({
     app: app.id,
-    key: app.credentials.find((each) => each.key === key)?.key,
+    key: keyIn(rawQuery, app),
     source,
     address,
     agent: agentIn(headers),
@@ -61,6 +60,14 @@ export async function tracing<T>(
     trace.end(traced, outcomeOf(answerTo(error) ?? INTERNAL_ERROR));
     throw error;
   }
+}
+
+/** The key of the app that a verified request names. */
+function keyIn(rawQuery: string, { credentials }: App): string {
+  const [current, ...former] = credentials;
+  if (former.length === 0) return current.key;
+  const given = new URLSearchParams(rawQuery).get('auth_key');
+  return credentials.find(({ key }) => key === given)?.key ?? current.key;
 }
 
 /** Pusher's libraries name themselves beside the HTTP client that they use. */

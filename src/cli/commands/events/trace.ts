@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { askAdmin } from '../admin-client.ts';
-import { addAdminOptions, adminAddress, type ServerFlags } from '../client/options.ts';
-import { bold, print, runCommand, shown } from '../client/output.ts';
+import { askAdmin } from '../../admin-client.ts';
+import { addAdminOptions, adminAddress, type ServerFlags } from '../../client/options.ts';
+import { bold, print, runCommand, shown } from '../../client/output.ts';
 
 interface TraceFlags extends ServerFlags {
   readonly app?: string;

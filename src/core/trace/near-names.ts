@@ -9,9 +9,8 @@ const PREFIXES = [
   'cache-',
 ] as const;
 
-/** Most letters by which a near name differs; shorter names differ less. */
-const MOST_EDITS = 2;
-const SHORT = 6;
+/** Most letters by which a near name differs, by the length of the shorter one. */
+const mostEdits = (letters: number): number => (letters < 4 ? 0 : letters < 6 ? 1 : 2);
 
 export type Nearness = 'prefix' | 'letter_case' | 'near_name';
 
@@ -24,8 +23,7 @@ export function nearness(wanted: string, name: string): Nearness | undefined {
   if (lower === otherLower) return 'letter_case';
   if (withoutNumbers(one) === withoutNumbers(other)) return undefined;
   if (continues(lower, otherLower) || continues(otherLower, lower)) return 'near_name';
-  const most = Math.min(one.length, other.length) < SHORT ? 1 : MOST_EDITS;
-  return isWithinEdits(lower, otherLower, most) ? 'near_name' : undefined;
+  return isWithinEdits(lower, otherLower, mostEdits(Math.min(one.length, other.length))) ? 'near_name' : undefined;
 }
 
 function baseOf(name: string): string {

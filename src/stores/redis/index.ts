@@ -125,12 +125,9 @@ function assemble(options: RedisOptions, logger: Logger) {
     cachedEvents: new RedisCachedEvents(links, keys),
     history: new RedisHistory({ links, keys, node }),
     tabStore: new RedisTabStore(links, keys),
-    sessionNodes: new RedisSessionNodes({ links, keys, invalidData }),
+    ...betweenNodes({ links, keys, invalidData, nodes }),
     state: new RedisState(links, keys),
     ...forRequests(options, links, keys),
-    lossMeter: new RedisLossMeter({ links, keys, invalidData }),
-    nodeQuestions: new RedisNodeQuestions({ links, keys, invalidData, nodes }),
-    clusterLoad: new RedisClusterLoad({ links, keys, invalidData }),
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),
     responsiveness: new Responsiveness(links, logger),
     nodes,
@@ -149,6 +146,14 @@ function assemble(options: RedisOptions, logger: Logger) {
 }
 
 const repairTimes = (leaseMs: number) => ({ pauseMs: leaseMs, settleMs: 2 * SETTLING_MS + 4 * leaseMs });
+
+/** Builds the parts by which nodes send messages to each other. */
+const betweenNodes = (deps: ConstructorParameters<typeof RedisNodeQuestions>[0]) => ({
+  sessionNodes: new RedisSessionNodes(deps),
+  lossMeter: new RedisLossMeter(deps),
+  nodeQuestions: new RedisNodeQuestions(deps),
+  clusterLoad: new RedisClusterLoad(deps),
+});
 
 /** Builds the parts that all nodes share for the requests of publishers, and of clients that ask for signatures. */
 const forRequests = (

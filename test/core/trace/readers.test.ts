@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readFollowed, readFound, readQuestion } from '../../../src/core/trace/read-facts.ts';
-import { readOr } from '../../../src/core/trace/readers.ts';
+import { type Reader, readOr } from '../../../src/core/trace/readers.ts';
 import { openHttp, EVENT } from '../../http/fixture.ts';
 import { settled } from '../fakes.ts';
 
@@ -19,7 +19,7 @@ async function answers() {
   const wanted = [{ channel: 'orders', digest: part?.digest, atMs, untilMs: atMs + 1000 }];
   const question = { type: 'follow', app: 'app-id', source: 'publisher', wanted } as const;
   const followed = http.trace.follow(question, http.hub.scopes);
-  const sent = <T>(value: T): Record<string, unknown> => JSON.parse(JSON.stringify(value)) as never;
+  const sent = (value: object): Record<string, unknown> => JSON.parse(JSON.stringify(value)) as never;
   return { found: sent(found), followed: sent(followed), question: sent(question) };
 }
 
@@ -58,7 +58,7 @@ describe('an answer of another node', () => {
     ] as const)
       for (const by of HOSTILE)
         for (const each of spoiled(value, by)) {
-          const read = readOr<object>(reader, each);
+          const read = readOr(reader as Reader<object>, each);
           if (read === undefined) refused += 1;
           else expect(JSON.stringify(read).length).toBeLessThan(10_000);
         }
@@ -78,7 +78,7 @@ describe('an answer of another node', () => {
       { type: 'x' },
     ])
       for (const reader of [readFound, readFollowed, readQuestion])
-        expect(readOr<object>(reader, value)).toBeUndefined();
+        expect(readOr(reader as Reader<object>, value)).toBeUndefined();
   });
 
   test('16.4 cannot set a prototype', async () => {

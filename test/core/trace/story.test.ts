@@ -1,7 +1,7 @@
 /** Each cause of SPEC 16.5: by set-ups in a core of memory stores, or by the facts of nodes. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { RequestFacts, TraceQuery } from '../../../src/core/trace/facts.ts';
+import type { RequestFacts, TraceQuery, TraceQuestion } from '../../../src/core/trace/facts.ts';
 import { type AskAll, lookUp, type Place, type TraceFacts } from '../../../src/core/trace/look-up.ts';
 import { CAUSES, type Cause } from '../../../src/core/trace/story/finding.ts';
 import { type Story, storyOf } from '../../../src/core/trace/story/index.ts';
@@ -35,16 +35,10 @@ function pass(ms: number): void {
 }
 
 async function tell(query: TraceQuery, more: Partial<TraceFacts> = {}): Promise<Story> {
-  const askAll = ((question: Parameters<AskAll>[0]) =>
-    Promise.resolve({
-      answers: [
-        question.type === 'find'
-          ? http.trace.find(question.query)
-          : http.trace.follow(question as never, http.hub.scopes),
-      ],
-      silent: [],
-      isComplete: true,
-    })) as unknown as AskAll;
+  const answerTo = (question: TraceQuestion) =>
+    question.type === 'find' ? http.trace.find(question.query) : http.trace.follow(question, http.hub.scopes);
+  const askAll = ((question: TraceQuestion) =>
+    Promise.resolve({ answers: [answerTo(question)], silent: [], isComplete: true })) as unknown as AskAll;
   const facts = await lookUp(query, askAll, { nowMs: http.clock.nowMs, isCluster: true, onlyApp: 'app-id' });
   return storyOf({ ...facts, ...more });
 }

@@ -24,7 +24,7 @@ async function answers() {
 }
 
 /** Copies with one field of any depth replaced. */
-function* spoiled(value: unknown, by: unknown): Generator<unknown> {
+function* spoiled(value: unknown, by: unknown): Generator {
   if (typeof value !== 'object' || value === null) return;
   for (const name of Object.keys(value)) {
     const fields = value as Record<string, unknown>;

@@ -320,9 +320,11 @@ describe('other nodes', () => {
   });
 });
 
-test('16.5 each cause occurs in these tests, and is in the table of the rule', () => {
+test('16.5 each cause occurs in these tests, in the table of the rule, and on the page for users', () => {
   expect(CAUSES.filter((cause) => !seen.has(cause))).toEqual([]);
   const spec = readFileSync(new URL('../../../protocol/SPEC.md', import.meta.url), 'utf8');
+  const page = readFileSync(new URL('../../../docs/trace.md', import.meta.url), 'utf8');
+  expect(CAUSES.filter((cause) => !page.includes(`\`${cause}\``))).toEqual([]);
   const table = spec.slice(spec.indexOf('### 16.5 '));
   expect([...table.matchAll(/^\| `(\w+)`/gm)].map(([, cause]) => cause)).toEqual([...CAUSES]);
 });

@@ -23,7 +23,9 @@ export function nearness(wanted: string, name: string): Nearness | undefined {
   if (lower === otherLower) return 'letter_case';
   if (withoutNumbers(one) === withoutNumbers(other)) return undefined;
   if (continues(lower, otherLower) || continues(otherLower, lower)) return 'near_name';
-  return isWithinEdits(lower, otherLower, mostEdits(Math.min(one.length, other.length))) ? 'near_name' : undefined;
+  return isWithinEdits(lower, otherLower, mostEdits(Math.min(one.length, other.length)))
+    ? 'near_name'
+    : undefined;
 }
 
 function baseOf(name: string): string {

@@ -99,7 +99,7 @@ function assembleChannels(config: Config, parts: SharedParts) {
   const weightOf = (app: string): number => apps.get(app)?.weight ?? 1;
   const { latency, live } = traffic;
   const fanOut = new FanOut({ outbound, latency, live, trace, weightOf });
-  const hub = new Hub({ ...stores, fanOut, logger, traffic, maxWaitingBytes: config.maxBacklogBytes });
+  const hub = new Hub({ ...stores, fanOut, logger, traffic, trace, maxWaitingBytes: config.maxBacklogBytes });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   return { outbound, hub, users, subscriptionCounter };

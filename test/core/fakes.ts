@@ -248,7 +248,8 @@ export function openCore(options: TestCoreOptions = {}) {
   const outbound = new Outbound(buffers, refusals);
   const traffic = new Traffic();
   const fanOut = new FanOut({ outbound, latency: traffic.latency, trace });
-  const hub = new Hub({ ...stores, fanOut, logger, traffic, maxWaitingBytes: options.maxWaitingBytes ?? 0 });
+  const { maxWaitingBytes = 0 } = options;
+  const hub = new Hub({ ...stores, fanOut, logger, traffic, trace, maxWaitingBytes });
   const users = new Users({ ...stores, hub, clock: clock.read });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock: clock.read });
   const liveness = new Liveness({

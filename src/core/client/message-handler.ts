@@ -150,6 +150,7 @@ export class MessageHandler {
       address: from.socket.remoteAddress,
       socket: from.socketId,
       ...(error.channel === undefined ? {} : { channel: error.channel.slice(0, 200) }),
+      ...(reason === 'client_event' && { why: error.message }),
     };
     this.#core.refusals.count(reason, example, error.limit);
     if (error.code !== errors.messageTooLarge.code) from.refuse(error);

@@ -93,6 +93,8 @@ export interface ChannelFacts {
   readonly occupiedAtMs?: number | undefined;
   /** When the newest one came. */
   readonly joinedAtMs?: number | undefined;
+  /** When the last subscriber left, before the event that is asked for; `undefined`: it is not known. */
+  readonly leftAtMs?: number | undefined;
   /** Subscribers that read too slowly now. */
   readonly slow: number;
   /** Events that no subscriber has got yet. */

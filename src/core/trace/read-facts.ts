@@ -89,6 +89,7 @@ const channel = object<ChannelFacts>({
   subscribers: count,
   occupiedAtMs: optional(count),
   joinedAtMs: optional(count),
+  leftAtMs: optional(count),
   slow: count,
   waiting: count,
   delivery: optional(delivery),

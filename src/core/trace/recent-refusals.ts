@@ -5,9 +5,11 @@ import type { RefusalFacts } from './facts.ts';
 
 /** Without a refusal for so long, the next one begins a new count. */
 export const PAUSE_MS = 15 * 60_000;
-/** Counts for configured apps, and for what is not known: invented ids push out none of the former. */
+/** Counts of publishers and of clients of configured apps, and of what is not known: none pushes out those of another kind. */
 export const MOST_KNOWN = 500;
 export const MOST_UNKNOWN = 50;
+/** Of each kind that an answer has. */
+const MOST_TOLD = 10;
 const MOST_TEXT_CHARS = 200;
 const MOST_DETAILS = 12;
 
@@ -27,14 +29,15 @@ const OF_NO_APP: ReadonlySet<string> = new Set<RefusalReason>([
   'unknown_app',
 ]);
 
-type Count = { -readonly [Name in keyof RefusalFacts]: RefusalFacts[Name] };
+type Counts = Map<string, RefusalFacts>;
 
 /** Counts the refusals of late, by reason, app and channel (SPEC 16.2). Bounded, whatever is refused. */
 export class RecentRefusals {
   readonly #clock: () => number;
   /** The one that was counted least lately comes first. */
-  readonly #known = new Map<string, Count>();
-  readonly #unknown = new Map<string, Count>();
+  readonly #publishers: Counts = new Map();
+  readonly #clients: Counts = new Map();
+  readonly #unknown: Counts = new Map();
 
   constructor(clock: () => number) {
     this.#clock = clock;
@@ -42,29 +45,36 @@ export class RecentRefusals {
 
   note(reason: string, example: LogExample): void {
     if (!TRACED.has(reason) || isOtherRequest(example)) return;
-    const isUnknown = OF_NO_APP.has(reason) || example.app === undefined;
-    const counts = isUnknown ? this.#unknown : this.#known;
-    const key = JSON.stringify([reason, example.app, example.key, example.status, example.channel]);
+    const counts = this.#countsOf(reason, example);
+    const { app: id, key: appKey, status, channel, why } = example;
+    const key = JSON.stringify([reason, id, appKey, status, channel, why]);
     const now = this.#clock();
     const before = counts.get(key);
     counts.delete(key);
     const isNew = before === undefined || now - before.lastMs > PAUSE_MS;
     const { count, sinceMs } = isNew ? { count: 0, sinceMs: now } : before;
-    const app = example.app === undefined ? undefined : copiedText(String(example.app), MOST_TEXT_CHARS);
+    const app = id === undefined ? undefined : copiedText(String(id), MOST_TEXT_CHARS);
     const ended = { reason, app, count: count + 1, sinceMs, lastMs: now, example: copyOf(example) };
     counts.set(copiedText(key, 4 * MOST_TEXT_CHARS), ended);
     const [oldest = ''] = counts.keys();
-    if (counts.size > (isUnknown ? MOST_UNKNOWN : MOST_KNOWN)) counts.delete(oldest);
+    if (counts.size > (counts === this.#unknown ? MOST_UNKNOWN : MOST_KNOWN)) counts.delete(oldest);
   }
 
-  /** Those of an app and those that may be of it, the newest first; `undefined`: of all. */
-  of(app: string | undefined, most: number): readonly RefusalFacts[] {
+  /** Those of an app and those that may be of it, of each kind the newest first; `undefined`: of all. */
+  of(app: string | undefined, most = MOST_TOLD): readonly RefusalFacts[] {
     const now = this.#clock();
-    return [...this.#known.values(), ...this.#unknown.values()]
-      .filter((each) => now - each.lastMs <= PAUSE_MS)
-      .filter((each) => app === undefined || each.app === undefined || each.app === app || isOfNoApp(each))
-      .sort((one, other) => other.lastMs - one.lastMs)
-      .slice(0, most);
+    return [this.#publishers, this.#clients, this.#unknown].flatMap((counts) =>
+      [...counts.values()]
+        .filter((each) => now - each.lastMs <= PAUSE_MS)
+        .filter((each) => app === undefined || each.app === undefined || each.app === app || isOfNoApp(each))
+        .sort((one, other) => other.lastMs - one.lastMs)
+        .slice(0, most),
+    );
+  }
+
+  #countsOf(reason: string, { app, path }: LogExample): Counts {
+    if (OF_NO_APP.has(reason) || app === undefined) return this.#unknown;
+    return path === undefined ? this.#clients : this.#publishers;
   }
 }
 

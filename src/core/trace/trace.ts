@@ -17,10 +17,10 @@ import type {
 import { findRequests, publishedNear } from './find-requests.ts';
 import { RecentRefusals } from './recent-refusals.ts';
 import { TracedRequest, type TracedSender } from './traced-request.ts';
+import { Vacancies } from './vacancies.ts';
 
 /** Apps of which the time of the last publish is kept. */
 const MOST_APPS = 1000;
-const MOST_REFUSALS = 20;
 const MOST_ADDRESS_CHARS = 64;
 export const MOST_AGENT_CHARS = 100;
 /** The clocks of two nodes differ by less. */
@@ -89,6 +89,7 @@ export class Trace {
   /** Those of clients have rings of their own: no client pushes out what publishers sent. */
   readonly #publishers: Rings;
   readonly #clients: Rings;
+  readonly #vacancies: Vacancies;
   readonly #refusals: RecentRefusals;
   readonly #publishedAtMs = new Map<string, number>();
   readonly #address = new RepeatedText(MOST_ADDRESS_CHARS);
@@ -100,9 +101,10 @@ export class Trace {
     this.#isOn = bytes > 0;
     this.#clock = clock;
     this.#startedAtMs = clock();
-    const ofClients = Math.floor(bytes / 4);
-    this.#publishers = ringsOf(bytes - ofClients);
+    const [ofClients, ofVacancies] = [Math.floor(bytes / 4), Math.floor(bytes / 16)];
+    this.#publishers = ringsOf(bytes - ofClients - ofVacancies);
     this.#clients = ringsOf(ofClients);
+    this.#vacancies = new Vacancies(ofVacancies);
     this.#refusals = new RecentRefusals(clock);
   }
 
@@ -110,7 +112,7 @@ export class Trace {
   get bytes(): number {
     return [this.#publishers, this.#clients].reduce(
       (sum, { requests, deliveries }) => sum + requests.bytes + deliveries.bytes,
-      0,
+      this.#vacancies.bytes,
     );
   }
 
@@ -169,6 +171,11 @@ export class Trace {
     this.end(request, { status: 200 });
   }
 
+  /** Notes that the last subscriber of a channel left. */
+  vacated(ref: ChannelRef): void {
+    if (this.#isOn) this.#vacancies.add(ref, this.#clock());
+  }
+
   refused(reason: string, example: LogExample): void {
     if (this.#isOn) this.#refusals.note(reason, example);
   }
@@ -184,7 +191,7 @@ export class Trace {
       oldestAtMs: this.#publishers.requests.oldest?.atMs,
       publishedAtMs: this.#publishedOf(app ?? requests[0]?.app),
       publishedNear: publishedNear(this.#publishers.requests, query),
-      refusals: this.#refusals.of(app ?? requests[0]?.app, MOST_REFUSALS),
+      refusals: this.#refusals.of(app ?? requests[0]?.app),
     };
   }
 
@@ -196,8 +203,9 @@ export class Trace {
       connections: hub.connectionCount(app),
       keptSinceMs: this.#isOn ? (deliveries.keptSinceMs ?? this.#startedAtMs) : this.#clock(),
       channels: wanted.map((each): ChannelFacts => {
-        const facts = channelFacts(hub, { app, channel: each.channel });
-        return { ...facts, delivery: deliveryOf(deliveries, app, each) };
+        const ref = { app, channel: each.channel };
+        const leftAtMs = this.#vacancies.before(ref, each.atMs);
+        return { ...channelFacts(hub, ref), leftAtMs, delivery: deliveryOf(deliveries, app, each) };
       }),
     };
   }

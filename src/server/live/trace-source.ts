@@ -15,7 +15,6 @@ import type { Trace } from '../../core/trace/trace.ts';
 import type { WorkerGroup } from '../worker-group.ts';
 
 const TRACE_REQUEST = 'trace';
-const NO_OTHERS: NodeAnswers = { answers: [], silent: [] };
 
 /** Answer to an operator: the story, and the facts that it is made of. */
 export interface TraceReport {
@@ -29,8 +28,7 @@ interface TraceSourceDeps {
   readonly apps: { readonly all: readonly { readonly id: string }[] };
   /** `undefined`: this process serves alone. */
   readonly workers: WorkerGroup | undefined;
-  /** `undefined`: this node is the only one. */
-  readonly nodeQuestions: NodeQuestions | undefined;
+  readonly nodeQuestions: NodeQuestions;
 }
 
 /** The traces of all processes: of this one, of the other workers of this server, and of the other nodes (SPEC 16.4). */
@@ -40,7 +38,7 @@ export class TraceSource {
   constructor(deps: TraceSourceDeps) {
     this.#deps = deps;
     deps.workers?.onRequest(TRACE_REQUEST, (question) => this.#answer(question));
-    deps.nodeQuestions?.onQuestion((question) => this.#answer(question));
+    deps.nodeQuestions.onQuestion((question) => this.#answer(question));
   }
 
   async find(query: TraceQuery): Promise<TraceReport> {
@@ -48,7 +46,7 @@ export class TraceSource {
     const [first, second] = apps.all;
     const facts = await lookUp(query, this.#askAll, {
       nowMs: Date.now(),
-      isCluster: nodeQuestions !== undefined,
+      isCluster: nodeQuestions.isCluster,
       onlyApp: second === undefined ? first?.id : undefined,
     });
     return { story: storyOf(facts), facts };
@@ -57,7 +55,7 @@ export class TraceSource {
   readonly #askAll = (async (question: TraceQuestion) => {
     const { workers, nodeQuestions } = this.#deps;
     const [others, ofWorkers] = await Promise.all([
-      nodeQuestions?.ask(question) ?? NO_OTHERS,
+      nodeQuestions.ask(question),
       workers?.requestAll(TRACE_REQUEST, question) ?? [],
     ]);
     const given = [...ofWorkers, ...others.answers.map(({ answer }) => answer)];
@@ -74,7 +72,7 @@ export class TraceSource {
   #own(question: TraceQuestion): FoundFacts | FollowedFacts {
     const { trace, hub, nodeQuestions } = this.#deps;
     const facts = question.type === 'find' ? trace.find(question.query) : trace.follow(question, hub.scopes);
-    return { ...facts, node: nodeQuestions?.name };
+    return { ...facts, node: nodeQuestions.name };
   }
 }
 

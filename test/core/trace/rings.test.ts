@@ -9,6 +9,7 @@ import {
   PAUSE_MS,
   RecentRefusals,
 } from '../../../src/core/trace/recent-refusals.ts';
+import { Vacancies } from '../../../src/core/trace/vacancies.ts';
 import { Trace } from '../../../src/core/trace/trace.ts';
 
 const COUNTS = { subscribers: 3, sockets: 1, excluded: 1, slow: 1, closing: 0, subscribing: 2 };
@@ -73,6 +74,29 @@ describe('the ring of deliveries', () => {
   });
 });
 
+describe('channels that became empty', () => {
+  const bytesOf = ({ app, channel }: typeof REF): number => 120 + 2 * (app.length + channel.length);
+
+  test('16.2 are found by the time until which they are asked for', () => {
+    const vacancies = new Vacancies(10_000);
+    vacancies.add(REF, 1000);
+    vacancies.add({ app: 'b', channel: 'orders' }, 1500);
+    vacancies.add(REF, 2000);
+    expect([999, 1000, 1999, 2000, 9000].map((untilMs) => vacancies.before(REF, untilMs))).toEqual([
+      ...[undefined, 1000, 1000, 2000, 2000],
+    ]);
+    expect(vacancies.before({ app: 'a', channel: 'other' }, 9000)).toBeUndefined();
+  });
+
+  test('16.2 are kept within n bytes, and of n + 1 the newest', () => {
+    const vacancies = new Vacancies(2 * bytesOf(REF));
+    for (const atMs of [1, 2]) vacancies.add(REF, atMs);
+    expect([vacancies.before(REF, 1), vacancies.bytes]).toEqual([1, 2 * bytesOf(REF)]);
+    vacancies.add(REF, 3);
+    expect([vacancies.before(REF, 1), vacancies.before(REF, 2)]).toEqual([undefined, 2]);
+  });
+});
+
 describe('the digest of a frame', () => {
   test('16.3 is equal for equal frames, short and long, and differs with their text', () => {
     for (const length of [0, 1, 400, 600, 5000, 100_000]) {
@@ -121,13 +145,22 @@ describe('refusals', () => {
 
   test(`16.2 of ${MOST_KNOWN} apps are kept, and invented ones push none of them out`, () => {
     const refusals = recent();
-    for (let app = 0; app <= MOST_KNOWN; app += 1) refusals.note('origin', { app: `app-${app}` });
+    for (let app = 0; app <= MOST_KNOWN; app += 1) {
+      refusals.note('origin', { app: `app-${app}` });
+      refusals.note('http_size', { app: `app-${app}`, method: 'POST', path: '/apps/a/events' });
+    }
     for (let key = 0; key <= MOST_UNKNOWN; key += 1) refusals.note('unknown_app', { key: `key-${key}` });
     for (let id = 0; id < 1000; id += 1)
       refusals.note('http_unknown_app', { app: `id-${id}`, method: 'POST', path: '/apps/x/events' });
     const all = refusals.of(undefined, 10_000);
-    expect(all.filter(({ reason }) => reason === 'origin')).toHaveLength(MOST_KNOWN);
-    expect(all.filter(({ reason }) => reason !== 'origin')).toHaveLength(MOST_UNKNOWN);
+    const countOf = (wanted: string) => all.filter(({ reason }) => reason === wanted).length;
+    expect([countOf('origin'), countOf('http_size')]).toEqual([MOST_KNOWN, MOST_KNOWN]);
+    expect(all).toHaveLength(2 * MOST_KNOWN + MOST_UNKNOWN);
+    expect(refusals.of(undefined)).toHaveLength(30);
+    expect(refusals.of('app-500').map(({ reason }) => reason)).toEqual([
+      ...['http_size', 'origin'],
+      ...Array.from({ length: 10 }, () => 'http_unknown_app'),
+    ]);
   });
 
   test('16.2 of requests that publish nothing, and of other reasons, are not counted', () => {
@@ -152,6 +185,7 @@ test('16.2 all rings together hold no more than WAVEHALL_TRACE_BYTES, whatever p
     const batch = { size: 1, sharedBy: 1, closing: 0, own: undefined };
     const channel = { ref: { app: 'a', channel: `c${at}` }, live: [], waiting: [] };
     trace.delivered(channel, { ...batch, event: () => ({ payload: frame(long), bestEffort: at % 2 === 0 }) });
+    trace.vacated({ app: 'a', channel: long });
     expect(trace.bytes).toBeLessThanOrEqual(bytes);
   }
   expect(trace.bytes).toBeGreaterThan(bytes / 2);

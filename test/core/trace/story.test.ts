@@ -1,11 +1,11 @@
 /** Each cause of SPEC 16.5: by set-ups in a core of memory stores, or by the facts of nodes. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { RequestFacts, TraceQuery, TraceQuestion } from '../../../src/core/trace/facts.ts';
+import type { FoundFacts, RequestFacts, TraceQuery, TraceQuestion } from '../../../src/core/trace/facts.ts';
 import { type AskAll, lookUp, type Place, type TraceFacts } from '../../../src/core/trace/look-up.ts';
 import { CAUSES, type Cause } from '../../../src/core/trace/story/finding.ts';
 import { type Story, storyOf } from '../../../src/core/trace/story/index.ts';
-import { duration } from '../../../src/core/trace/story/words.ts';
+import { duration, timeOf } from '../../../src/core/trace/story/words.ts';
 import { type Client, settled, testApp } from '../fakes.ts';
 import { EVENT, type Http, openHttp, type Reply } from '../../http/fixture.ts';
 
@@ -74,6 +74,25 @@ describe('an event that arrived', () => {
     );
   });
 
+  test('16.5 check_encryption: clients of an encrypted channel need the key', async () => {
+    await on('private-encrypted-a');
+    const story = await tellOf(await publish('private-encrypted-a'));
+    expect(causesOf(story)).toEqual(['delivered', 'check_event', 'check_encryption']);
+  });
+
+  test('16.5 slow_reader: a connection was closed since, because it did not read', async () => {
+    const reader = await on('private-a');
+    const before = await publish('private-a');
+    pass(1000);
+    reader.socket.bufferedBytes = 20_000;
+    await publish('private-a', { data: '2' });
+    const story = await tellOf(before);
+    expect(causesOf(story)).toEqual(['delivered', 'check_event', 'slow_reader']);
+    expect(textsOf(story)[2]).toContain(`, socket ${reader.socketId} from 192.0.2.1: what it was sent`);
+    pass(1000);
+    expect(causesOf(await tellOf(await publish('private-a', { data: '3' })))).not.toContain('slow_reader');
+  });
+
   test('16.5 sender_only and excluded: the sender does not get it', async () => {
     const sender = await on('private-a');
     const alone = await publish('private-a', { socket_id: sender.socketId });
@@ -111,7 +130,7 @@ describe('an event that arrived', () => {
 });
 
 describe('an event that nobody got', () => {
-  test('16.5 no_subscribers, no_clients, check_nodes: nobody is there', async () => {
+  test('16.5 no_subscribers, no_clients, check_nodes, check_subscription: nobody is there', async () => {
     const answer = await publish('private-a');
     expect(causesOf(await tellOf(answer))).toEqual(['no_subscribers', 'no_clients']);
     expect(causesOf(await tellOf(answer, { isCluster: false }))).toEqual([
@@ -119,6 +138,13 @@ describe('an event that nobody got', () => {
       'no_clients',
       'check_nodes',
     ]);
+    await http.connect();
+    const [open, signed] = [await publish('a'), await publish('private-encrypted-a')];
+    expect(causesOf(await tellOf(open))).toEqual(['no_subscribers', 'check_subscription']);
+    expect(textsOf(await tellOf(open))[1]).toBe(
+      '1 client connected: none of them subscribes to a; does the page, before the event?',
+    );
+    expect(textsOf(await tellOf(signed))[1]).toMatch(/answer of \/broadcasting\/auth .* shared_secret/);
     const user = await publish('#server-to-user-7');
     expect(textsOf(await tellOf(user))[0]).toBe('no connection is signed in as user 7');
   });
@@ -130,6 +156,24 @@ describe('an event that nobody got', () => {
     expect(causesOf(await tellOf(plain))).toEqual(['subscribed_after', 'check_last']);
     expect(textsOf(await tellOf(plain))[0]).toBe('subscribed 0.4 s after the event');
     expect(causesOf(await tellOf(cached))).toEqual(['subscribed_after']);
+  });
+
+  test('16.5 left_before: the last subscriber left, and perhaps another one came after the event', async () => {
+    const left = await on('private-a');
+    left.send({ event: 'pusher:unsubscribe', data: { channel: 'private-a' } });
+    await settled();
+    pass(300);
+    const answer = await publish('private-a');
+    expect(causesOf(await tellOf(answer))).toEqual(['no_subscribers', 'left_before']);
+    expect(textsOf(await tellOf(answer))[1]).toMatch(/^the last subscriber left 0\.3 s before the event: /);
+    pass(400);
+    const back = await on('private-a');
+    expect(causesOf(await tellOf(answer))).toEqual(['left_before', 'subscribed_after', 'check_last']);
+    back.send({ event: 'pusher:unsubscribe', data: { channel: 'private-a' } });
+    await settled();
+    expect(textsOf(await tellOf(answer))[1]).toMatch(/^the last subscriber left 0\.3 s before the event: /);
+    pass(15 * 60_000 + 1);
+    expect(causesOf(await tellOf(await publish('private-a')))).not.toContain('left_before');
   });
 
   test.each<[Cause, string, string]>([
@@ -158,7 +202,10 @@ describe('an event that nobody got', () => {
     ['private-users', 'private-orders'],
   ])('16.5 %s is not near %s', async (published, subscribed) => {
     await on(subscribed);
-    expect(causesOf(await tellOf(await publish(published)))).toEqual(['no_subscribers']);
+    expect(causesOf(await tellOf(await publish(published)))).toEqual([
+      'no_subscribers',
+      'check_subscription',
+    ]);
   });
 
   test('16.5 other_app: the subscribers are in another app of this server', async () => {
@@ -188,6 +235,37 @@ describe('an event that nobody got', () => {
     ]);
     const other = await tellOf(await publish('private-b'));
     expect(causesOf(other)).not.toContain('subscription_refused');
+  });
+
+  test('16.5 client_event_refused: of a channel, since its newest event, with the reason', async () => {
+    const { clock } = http;
+    const member = await on('private-a');
+    await publish('private-a');
+    pass(10);
+    const stranger = await http.connect();
+    stranger.sendClientEvent('private-a', 'client-x');
+    await settled();
+    const story = await tell({ channel: 'private-a' });
+    expect(causesOf(story)).toEqual(['delivered', 'check_event', 'client_event_refused']);
+    expect(textsOf(story)[2]).toBe(
+      `1 client event to private-a refused (client_event), the last at ${timeOf(clock.nowMs)} of socket ${stranger.socketId} from 192.0.2.1: The client is not a member of the specified channel.`,
+    );
+    pass(10);
+    member.sendClientEvent('private-a', 'client-y');
+    await settled();
+    expect(causesOf(await tell({ channel: 'private-a' }))).toEqual(['sender_only']);
+    member.sendClientEvent('private-encrypted-a', 'client-x');
+    member.send(`{"event":"client-x","channel":"private-a","data":"${'x'.repeat(20_000)}"}`);
+    await settled();
+    const refused = textsOf(await tell({ channel: 'private-encrypted-a' }));
+    expect(refused).toContainEqual(
+      expect.stringMatching(
+        /to private-encrypted-a .*: Client events are not allowed on this kind of channel\.$/,
+      ),
+    );
+    expect(refused).toContainEqual(
+      expect.stringMatching(/\(message_size\).*: a message is larger than REVERB_APP_MAX_MESSAGE_SIZE$/),
+    );
   });
 
   test('16.5 not_published: the idempotency key was used before', async () => {
@@ -244,6 +322,7 @@ describe('without an event', () => {
   });
 
   test('16.5 other_channel: published to a near name', async () => {
+    pass(LATELY_MS);
     await publish('orders');
     const story = await tell({ channel: 'private-orders' });
     expect(causesOf(story)).toEqual(['nothing_published', 'other_channel']);
@@ -251,11 +330,35 @@ describe('without an event', () => {
   });
 
   test('16.5 unknown_id and not_kept: nobody gave the id, or it is no longer kept', async () => {
+    pass(LATELY_MS);
     expect(causesOf(await tell({ id: 'nobody00-1' }))).toEqual(['unknown_id']);
     expect(causesOf(await tell({ id: 'test0000-zz' }))).toEqual(['not_kept']);
   });
+
+  test('16.5 new_process: what a process did that another one replaced is not known', async () => {
+    pass(LATELY_MS - 1);
+    const id = await tell({ id: 'nobody00-1' });
+    expect(causesOf(id)).toEqual(['unknown_id', 'new_process']);
+    expect(textsOf(id)[1]).toBe(
+      'test/1 started 15 minutes ago: what a process before it did is no longer known',
+    );
+    await publish('private-x');
+    expect(causesOf(await tell({ channel: 'y' }))).toContain('new_process');
+    pass(1);
+    expect(causesOf(await tell({ channel: 'y' }))).not.toContain('new_process');
+    const process = (at: number) => ({ ...FOUND, label: `web/${at}`, startedAtMs: 5000 + at });
+    const delivery = DELIVERY;
+    const story = storyOf(factsOf({ delivery }, { found: [0, 1, 2, 3, 4].map(process) }));
+    expect(causesOf(story)).toEqual(['delivered', 'check_event', 'new_process']);
+    expect(textsOf(story)[2]).toMatch(/^web\/1, web\/2, web\/3 and 1 more started 4 ms after the event: /);
+  });
 });
 
+const LATELY_MS = 15 * 60_000;
+const FOUND: FoundFacts = {
+  ...{ process: 'test0001', label: 'web/1', startedAtMs: 0 },
+  ...{ requests: [], publishedNear: [], refusals: [] },
+};
 const REQUEST: RequestFacts = {
   ...{
     id: 'test0000-1',

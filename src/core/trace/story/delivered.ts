@@ -2,6 +2,7 @@ import { kindOf } from '#protocol';
 import type { DeliveryFacts, RequestFacts } from '../facts.ts';
 import type { FollowedPart, Place } from '../look-up.ts';
 import { type Finding, finding } from './finding.ts';
+import { leftFindings } from './nobody.ts';
 import { byPlace, counted, duration, earliest, latest, sumOf } from './words.ts';
 
 /** Time after an event in which a further subscriber is worth a word. */
@@ -37,7 +38,7 @@ export function deliveredFindings(followed: FollowedPart, request: RequestFacts)
     ...exclusion(counts, followed),
     ...leftOut(counts),
     ...(sockets > 0 ? lateJoiner(followed, request) : []),
-    ...(sockets > 0 && followed.part.except === undefined && subscribers > 0 ? [eventHint(followed)] : []),
+    ...(sockets > 0 && followed.part.except === undefined && subscribers > 0 ? hints(followed) : []),
   ];
 }
 
@@ -81,6 +82,13 @@ function lateJoiner({ places }: FollowedPart, { atMs }: RequestFacts): Finding[]
   ];
 }
 
+function hints(followed: FollowedPart): Finding[] {
+  if (!kindOf(followed.part.channel).encrypted) return [eventHint(followed)];
+  const keys =
+    'the publisher has to encrypt with the encryption_master_key_base64 that also makes the shared_secret of the auth endpoint';
+  return [eventHint(followed), finding('check_encryption', `clients drop what they cannot decrypt: ${keys}`)];
+}
+
 /** Names of a client library: Echo puts the namespace of events before a name without a dot. */
 function eventHint({ part: { event } }: FollowedPart): Finding {
   const listener = event.includes('\\')
@@ -99,7 +107,11 @@ export function missedFindings(followed: FollowedPart, request: RequestFacts): F
   const came = earliest(missed.map(({ occupiedAtMs }) => occupiedAtMs));
   if (came === undefined || addUp(followed).isNoted) return [];
   const late = `subscribed ${duration(came - request.atMs)} after the event`;
-  return [finding('subscribed_after', late), ...lastHint(followed.part.channel)];
+  return [
+    ...leftFindings(followed, request),
+    finding('subscribed_after', late),
+    ...lastHint(followed.part.channel),
+  ];
 }
 
 /** A place that had subscribers before the event and has no delivery of it. */

@@ -1,10 +1,12 @@
-import type { RequestFacts } from '../facts.ts';
+import type { RefusalFacts, RequestFacts } from '../facts.ts';
 import type { FollowedPart, TraceFacts } from '../look-up.ts';
 import { addUp, deliveredFindings, missedFindings } from './delivered.ts';
 import { type Finding, finding } from './finding.ts';
 import { nobodyFindings } from './nobody.ts';
 import { nothingFindings } from './nothing.ts';
-import { clientFindings, outcomeFinding, publisherFindings } from './refused.ts';
+import { clientEventFindings, clientFindings, cutFindings } from './clients.ts';
+import { processFindings } from './processes.ts';
+import { outcomeFinding, publisherFindings } from './refused.ts';
 import { counted, duration, named, sumOf, timeOf } from './words.ts';
 
 /** Story of a part: the event, the channel, and what became of it. */
@@ -30,7 +32,7 @@ export function storyOf(facts: TraceFacts): Story {
   return {
     received: request && received(request, facts),
     parts: request?.outcome.status === 200 ? parts.map((each) => partStory(each, request, facts)) : [],
-    findings: [...generalFindings(facts), ...nodeFindings(facts)],
+    findings: [...generalFindings(facts), ...processFindings(facts)],
   };
 }
 
@@ -60,39 +62,30 @@ function partFindings(followed: FollowedPart, request: RequestFacts, facts: Trac
   const missed = missedFindings(followed, request);
   if (addUp(followed).isNoted) return [...deliveredFindings(followed, request), ...missed];
   const isEmpty = sumOf(places, ({ subscribers }) => subscribers) === 0;
-  const findings = isEmpty ? nobodyFindings(followed, facts) : missed;
-  const refusals = facts.found.flatMap((each) => each.refusals);
-  return [...findings, ...clientFindings(refusals, part.channel)];
+  const findings = isEmpty ? nobodyFindings(followed, request, facts) : missed;
+  const refused = clientFindings(refusalsIn(facts), part.channel);
+  const isRefused = refused.some(({ cause }) => cause === 'subscription_refused');
+  return [...findings.filter(({ cause }) => !isRefused || cause !== 'check_subscription'), ...refused];
 }
+
+const refusalsIn = ({ found }: TraceFacts): readonly RefusalFacts[] => found.flatMap((each) => each.refusals);
 
 function generalFindings(facts: TraceFacts): Finding[] {
   const { request, query, found } = facts;
-  const refusals = found.flatMap((each) => each.refusals);
-  if (request !== undefined) return outcomeFinding(request.outcome);
+  const refusals = refusalsIn(facts);
+  if (request !== undefined)
+    return [
+      ...outcomeFinding(request.outcome),
+      ...cutFindings(refusals, request.atMs),
+      ...(query.channel === undefined ? [] : clientEventFindings(refusals, query.channel, request.atMs)),
+    ];
   if (query.id !== undefined) return nothingFindings(facts);
   const published = Math.max(0, ...found.map(({ publishedAtMs }) => publishedAtMs ?? 0));
   return [
     ...nothingFindings(facts),
     ...publisherFindings(refusals, published),
     ...clientFindings(refusals, query.channel),
-  ];
-}
-
-function nodeFindings({ silent, isComplete }: TraceFacts): Finding[] {
-  return [
-    ...silent.map((node) =>
-      finding(
-        'silent_node',
-        `node ${node} gave no answer: it has died, is overloaded, or is of a version without a trace`,
-      ),
-    ),
-    ...(isComplete
-      ? []
-      : [
-          finding(
-            'redis_away',
-            'Redis cannot be reached: the other nodes could not be asked, and get no events',
-          ),
-        ]),
+    ...cutFindings(refusals, 0),
+    ...clientEventFindings(refusals, query.channel, 0),
   ];
 }

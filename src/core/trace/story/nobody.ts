@@ -1,10 +1,13 @@
-import type { FollowedPart } from '../look-up.ts';
+import { kindOf } from '#protocol';
+import type { RequestFacts } from '../facts.ts';
+import type { FollowedPart, TraceFacts } from '../look-up.ts';
 import { nearness } from '../near-names.ts';
-import type { TraceFacts } from '../look-up.ts';
 import { type Cause, type Finding, finding } from './finding.ts';
-import { counted, named, sumOf } from './words.ts';
+import { counted, duration, latest, named, sumOf } from './words.ts';
 
 const MOST_NEAR = 3;
+/** Time before an event in which a subscriber that left is worth a word. */
+const LATELY_MS = 15 * 60_000;
 
 const HINTS: Readonly<Record<'prefix' | 'letter_case' | 'near_name', string>> = {
   prefix:
@@ -14,15 +17,29 @@ const HINTS: Readonly<Record<'prefix' | 'letter_case' | 'near_name', string>> = 
 };
 
 /** Findings about a channel without subscribers: where they are instead. */
-export function nobodyFindings(followed: FollowedPart, facts: TraceFacts): Finding[] {
+export function nobodyFindings(
+  followed: FollowedPart,
+  request: RequestFacts,
+  { isCluster }: Pick<TraceFacts, 'isCluster'>,
+): Finding[] {
   const { channel } = followed.part;
   const user = /^#server-to-user-(.+)$/.exec(channel)?.[1];
   const head =
     user === undefined
       ? finding('no_subscribers', '0 subscribers')
       : finding('no_subscribers', `no connection is signed in as user ${named(user)}`);
-  const elsewhere = [...nearFindings(followed), ...otherApps(followed)];
-  return [head, ...elsewhere, ...(elsewhere.length > 0 ? [] : absentClients(followed, facts))];
+  const elsewhere = [...leftFindings(followed, request), ...nearFindings(followed), ...otherApps(followed)];
+  return [head, ...elsewhere, ...(elsewhere.length > 0 ? [] : absentClients(followed, isCluster))];
+}
+
+/** Findings about subscribers that were there until shortly before the event. */
+export function leftFindings({ places }: FollowedPart, { atMs }: RequestFacts): Finding[] {
+  const left = latest(places.map(({ leftAtMs }) => leftAtMs));
+  if (left === undefined || atMs - left > LATELY_MS) return [];
+  const when = `${duration(atMs - left)} before the event`;
+  return [
+    finding('left_before', `the last subscriber left ${when}: its connection closed, or it unsubscribed`),
+  ];
 }
 
 function nearFindings({ part, places }: FollowedPart): Finding[] {
@@ -54,17 +71,15 @@ function otherApps({ places }: FollowedPart): Finding[] {
   );
 }
 
-function absentClients({ places }: FollowedPart, { isCluster }: TraceFacts): Finding[] {
+function absentClients({ part, places }: FollowedPart, isCluster: boolean): Finding[] {
   const clients = sumOf(places, ({ connections }) => connections);
   return [
-    ...(clients === 0
-      ? [
-          finding(
-            'no_clients',
-            'no client of this app is connected: check the address and the key of the page',
-          ),
-        ]
-      : []),
+    clients === 0
+      ? finding('no_clients', 'no client of this app is connected: check the address and the key of the page')
+      : finding(
+          'check_subscription',
+          `${counted(clients, 'client')} connected: ${notSubscribed(part.channel)}`,
+        ),
     ...(isCluster
       ? []
       : [
@@ -74,4 +89,14 @@ function absentClients({ places }: FollowedPart, { isCluster }: TraceFacts): Fin
           ),
         ]),
   ];
+}
+
+/** Advice about clients that do not ask for the channel. */
+function notSubscribed(channel: string): string {
+  const { signed, encrypted } = kindOf(channel);
+  if (!signed) return `none of them subscribes to ${named(channel)}; does the page, before the event?`;
+  const secret = encrypted
+    ? ' It also has to have the shared_secret (encryption_master_key_base64 in config/broadcasting.php).'
+    : '';
+  return `none of them subscribes to ${named(channel)}. Look at the answer of /broadcasting/auth in the browser: 403 comes from routes/channels.php, a missing session, or CSRF.${secret}`;
 }

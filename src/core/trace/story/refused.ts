@@ -1,6 +1,6 @@
 import type { OutcomeFacts, RefusalFacts } from '../facts.ts';
 import { type Cause, type Finding, finding } from './finding.ts';
-import { counted, duration, named, timeOf } from './words.ts';
+import { duration, named, timeOf } from './words.ts';
 
 /** Refusals of publishers, by their reason. */
 const PUBLISHERS: Readonly<Record<string, Cause | undefined>> = {
@@ -25,16 +25,6 @@ const ADVICE: Readonly<Partial<Record<Cause, string>>> = {
   refused_app: 'is REVERB_APP_ID the same in Laravel, and the app enabled?',
   refused_unavailable: 'Redis is out of reach, or subscribers do not read fast enough; Laravel can try again',
 };
-
-/** Refusals of subscriptions, by their reason. */
-const SUBSCRIPTIONS = [
-  'channel_signature',
-  'channel_rule',
-  'channel_name',
-  'channel_limit',
-  'channel_failed',
-  'token',
-];
 
 /** Finding about the refusal of the request itself. */
 export function outcomeFinding(outcome: OutcomeFacts): Finding[] {
@@ -91,45 +81,3 @@ export const publisherFindings = (refusals: readonly RefusalFacts[], sinceMs: nu
 /** ` (clock 11 minutes off)`. */
 const clockOff = ({ clockOffSeconds }: RefusalFacts['example']): string =>
   clockOffSeconds === undefined ? '' : ` (clock ${duration(Math.abs(Number(clockOffSeconds)) * 1000)} off)`;
-
-/** Findings about clients that were refused, and about subscriptions to the channel. */
-export const clientFindings = (refusals: readonly RefusalFacts[], channel: string | undefined): Finding[] =>
-  refusals.flatMap((refusal) => {
-    if (refusal.example.path !== undefined) return [];
-    return SUBSCRIPTIONS.includes(refusal.reason)
-      ? subscriptionFinding(refusal, channel)
-      : [clientFinding(refusal)];
-  });
-
-function subscriptionFinding(
-  { reason, count, lastMs, example }: RefusalFacts,
-  channel: string | undefined,
-): Finding[] {
-  if (example.channel !== undefined && channel !== undefined && example.channel !== channel) return [];
-  const where = example.channel === undefined ? '' : ` to ${named(String(example.channel))}`;
-  const why =
-    reason === 'channel_signature'
-      ? ': the signature is wrong (the route /broadcasting/auth, REVERB_APP_SECRET)'
-      : '';
-  return [
-    finding(
-      'subscription_refused',
-      `${counted(count, 'subscription')}${where} refused (${reason}), the last at ${timeOf(lastMs)}${why}`,
-    ),
-  ];
-}
-
-function clientFinding({ reason, count, lastMs, example }: RefusalFacts): Finding {
-  const head = `${counted(count, 'client')} refused, the last at ${timeOf(lastMs)} from ${String(example.address ?? '?')}`;
-  if (reason === 'unknown_app')
-    return finding(
-      'client_key',
-      `${head}: no app has the key ${named(String(example.key ?? ''))} (VITE_REVERB_APP_KEY)`,
-    );
-  if (reason === 'origin')
-    return finding(
-      'client_origin',
-      `${head}: the origin ${named(String(example.origin ?? 'none'))} is not allowed (REVERB_ALLOWED_ORIGINS)`,
-    );
-  return finding('client_refused', `${head} (${reason})`);
-}

@@ -161,8 +161,8 @@ describe('a request', () => {
       await http.post('/events', EVENT, { headers }),
       await http.post('/events', EVENT, { headers }),
     ];
-    expect(partsOf(http, first)[0]?.digest).toEqual(expect.any(String));
-    expect(partsOf(http, again)[0]?.digest).toBeUndefined();
+    expect(partsOf(http, first)[0]?.fingerprint).toEqual(expect.any(String));
+    expect(partsOf(http, again)[0]?.fingerprint).toBeUndefined();
   });
 
   test('16.3 is found by its channel and as the last one, the newest first, and never by another app', async () => {

@@ -1,5 +1,5 @@
 import type { ChannelRef } from '../ports/channel-ref.ts';
-import { digestOfMark, markOf } from './digest.ts';
+import { fingerprintOfMark, markOf } from './fingerprint.ts';
 import type { DeliveryFacts } from './facts.ts';
 
 /** Bytes of the budget for one place: two references, the time, seven numbers, and the text of a usual event. */
@@ -89,7 +89,7 @@ export class DeliveryRing {
     return {
       app,
       channel,
-      digest: digestOfMark(this.#marks[place] ?? ''),
+      fingerprint: fingerprintOfMark(this.#marks[place] ?? ''),
       atMs: this.#atMs[place] ?? 0,
       subscribers: number(0),
       sockets: number(1),

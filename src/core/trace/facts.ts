@@ -10,7 +10,7 @@ export interface PartFacts {
   /** Bytes of the frame; `undefined`: it was not published. */
   readonly bytes?: number | undefined;
   /** Recognises its deliveries; `undefined`: it was not published. */
-  readonly digest?: string | undefined;
+  readonly fingerprint?: string | undefined;
   /** The socket that must not receive it. */
   readonly except?: string | undefined;
   /** When this process received an equal event after it; `undefined`: it did not. */
@@ -51,7 +51,7 @@ export interface OutcomeFacts {
 export interface DeliveryFacts {
   readonly app: string;
   readonly channel: string;
-  readonly digest: string;
+  readonly fingerprint: string;
   readonly atMs: number;
   readonly subscribers: number;
   readonly sockets: number;
@@ -147,7 +147,7 @@ export interface TraceQuery {
 export interface WantedDelivery {
   readonly channel: string;
   /** `undefined`: the channel alone is looked at. */
-  readonly digest?: string | undefined;
+  readonly fingerprint?: string | undefined;
   readonly atMs: number;
   /** Time of the next equal event, or of the end of the search. */
   readonly untilMs: number;

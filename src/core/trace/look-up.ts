@@ -115,9 +115,9 @@ function fittingIn(mostChars: number, parts: readonly PartFacts[]): readonly Par
 const partsOf = ({ channel }: TraceQuery): readonly PartFacts[] =>
   channel === undefined ? [] : [{ place: 0, event: '', channel }];
 
-function wantedOf({ channel, digest, repeatedAtMs }: PartFacts, atMs: number): WantedDelivery {
+function wantedOf({ channel, fingerprint, repeatedAtMs }: PartFacts, atMs: number): WantedDelivery {
   const repeated = repeatedAtMs === undefined ? Infinity : Math.max(repeatedAtMs, atMs + LEAST_SEARCH_MS);
-  return { channel, digest, atMs, untilMs: Math.min(atMs + SEARCH_MS, repeated) };
+  return { channel, fingerprint, atMs, untilMs: Math.min(atMs + SEARCH_MS, repeated) };
 }
 
 const placesOf = (answers: readonly FollowedFacts[], at: number): Place[] =>

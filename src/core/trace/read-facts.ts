@@ -28,7 +28,7 @@ const part = object<PartFacts>({
   event: name,
   channel: name,
   bytes: optional(count),
-  digest: optional(shortName),
+  fingerprint: optional(shortName),
   except: optional(shortName),
   repeatedAtMs: optional(count),
 });
@@ -74,7 +74,7 @@ export const readFound: Reader<FoundFacts> = object<FoundFacts>({
 const delivery = object<DeliveryFacts>({
   app: name,
   channel: name,
-  digest: shortName,
+  fingerprint: shortName,
   atMs: count,
   subscribers: count,
   sockets: count,
@@ -105,7 +105,7 @@ export const readFollowed: Reader<FollowedFacts> = object<FollowedFacts>({
   channels: listOf(channel, MOST_LISTED),
 });
 
-const wanted = object({ channel: name, digest: optional(shortName), atMs: count, untilMs: count });
+const wanted = object({ channel: name, fingerprint: optional(shortName), atMs: count, untilMs: count });
 const query = object({ id: optional(shortName), app: optional(name), channel: optional(name) });
 const find = object({ type: oneOf('find'), query });
 const follow = object({

@@ -227,12 +227,12 @@ export class Trace {
 function deliveryOf(
   deliveries: DeliveryRing,
   app: string,
-  { channel, digest, atMs, untilMs }: WantedDelivery,
+  { channel, fingerprint, atMs, untilMs }: WantedDelivery,
 ): DeliveryFacts | undefined {
   let before: DeliveryFacts | undefined;
   let after: DeliveryFacts | undefined;
   for (const each of deliveries.of({ app, channel })) {
-    if (each.digest !== digest || each.atMs >= untilMs) continue;
+    if (each.fingerprint !== fingerprint || each.atMs >= untilMs) continue;
     if (each.atMs >= atMs - ROUNDING_MS) after = each;
     else if (each.atMs >= atMs - CLOCKS_MS) before ??= each;
     else break;

@@ -1,5 +1,5 @@
 import { copiedText } from './copied-text.ts';
-import { digestOfMark, markOf } from './digest.ts';
+import { fingerprintOfMark, markOf } from './fingerprint.ts';
 import type { OutcomeFacts, PartFacts, RequestFacts, TraceSource } from './facts.ts';
 
 /** Parts of a request that are told; of all there is the number. */
@@ -40,7 +40,7 @@ interface PublishedPart {
 export interface EventMark {
   readonly app: string;
   readonly channel: string;
-  readonly digest: string;
+  readonly fingerprint: string;
 }
 
 /** One request to publish (SPEC 16.2), from its receipt to its answer. Holds no data of events beyond short frames. */
@@ -103,9 +103,11 @@ export class TracedRequest {
   }
 
   /** True when it published an equal event to the channel. */
-  hasPublished({ app, channel, digest }: EventMark): boolean {
+  hasPublished({ app, channel, fingerprint }: EventMark): boolean {
     if (app !== this.sender.app) return false;
-    return this.#published.some((part) => part.channel === channel && digestOfMark(part.mark) === digest);
+    return this.#published.some(
+      (part) => part.channel === channel && fingerprintOfMark(part.mark) === fingerprint,
+    );
   }
 
   /** `only`: the parts that are told. `repeatedAt`: when an equal event came after it. */
@@ -130,15 +132,15 @@ export class TracedRequest {
     return this.#events.flatMap(({ name, channels, except }, place) =>
       channels.map((channel) => {
         const published = this.#published.find((each) => each.place === place && each.channel === channel);
-        const digest = published && digestOfMark(published.mark);
-        return { place, event: name, channel, except, bytes: published?.bytes, digest };
+        const fingerprint = published && fingerprintOfMark(published.mark);
+        return { place, event: name, channel, except, bytes: published?.bytes, fingerprint };
       }),
     );
   }
 
   #withRepeat(part: PartFacts, repeatedAt: (mark: EventMark) => number | undefined): PartFacts {
-    const { channel, digest } = part;
-    if (digest === undefined) return part;
-    return { ...part, repeatedAtMs: repeatedAt({ app: this.sender.app, channel, digest }) };
+    const { channel, fingerprint } = part;
+    if (fingerprint === undefined) return part;
+    return { ...part, repeatedAtMs: repeatedAt({ app: this.sender.app, channel, fingerprint }) };
   }
 }

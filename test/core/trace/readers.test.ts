@@ -16,7 +16,7 @@ async function answers() {
   const found = http.trace.find({ channel: 'orders' });
   const [part] = found.requests[0]?.parts ?? [];
   const atMs = found.requests[0]?.atMs ?? 0;
-  const wanted = [{ channel: 'orders', digest: part?.digest, atMs, untilMs: atMs + 1000 }];
+  const wanted = [{ channel: 'orders', fingerprint: part?.fingerprint, atMs, untilMs: atMs + 1000 }];
   const question = { type: 'follow', app: 'app-id', source: 'publisher', wanted } as const;
   const followed = http.trace.follow(question, http.hub.scopes);
   const sent = (value: object): Record<string, unknown> => JSON.parse(JSON.stringify(value)) as never;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ByteRing } from '../../../src/core/trace/byte-ring.ts';
 import { copiedText, RepeatedText } from '../../../src/core/trace/copied-text.ts';
 import { DeliveryRing } from '../../../src/core/trace/delivery-ring.ts';
-import { digestOf, digestOfMark, markOf } from '../../../src/core/trace/digest.ts';
+import { fingerprintOf, fingerprintOfMark, markOf } from '../../../src/core/trace/fingerprint.ts';
 import {
   MOST_KNOWN,
   MOST_UNKNOWN,
@@ -48,8 +48,8 @@ describe('the ring of deliveries', () => {
     ring.add({ app: 'a', channel: 'other' }, frame('1'), 1002, COUNTS);
     ring.add(REF, frame('2'), 1003, { ...COUNTS, sockets: 7 });
     expect([...ring.of(REF)]).toEqual([
-      { ...REF, ...COUNTS, digest: digestOf(frame('2')), atMs: 1003, sockets: 7 },
-      { ...REF, ...COUNTS, digest: digestOf(frame('1')), atMs: 1000 },
+      { ...REF, ...COUNTS, fingerprint: fingerprintOf(frame('2')), atMs: 1003, sockets: 7 },
+      { ...REF, ...COUNTS, fingerprint: fingerprintOf(frame('1')), atMs: 1000 },
     ]);
   });
 
@@ -97,14 +97,14 @@ describe('channels that became empty', () => {
   });
 });
 
-describe('the digest of a frame', () => {
+describe('the fingerprint of a frame', () => {
   test('16.3 is equal for equal frames, short and long, and differs with their text', () => {
     for (const length of [0, 1, 400, 600, 5000, 100_000]) {
       const one = frame('x'.repeat(length));
-      expect(digestOfMark(markOf(one))).toBe(digestOf(one));
-      expect(digestOf(frame(`${'x'.repeat(length)}y`))).not.toBe(digestOf(one));
+      expect(fingerprintOfMark(markOf(one))).toBe(fingerprintOf(one));
+      expect(fingerprintOf(frame(`${'x'.repeat(length)}y`))).not.toBe(fingerprintOf(one));
     }
-    expect(digestOf(frame('1'))).not.toBe(digestOf(frame('2')));
+    expect(fingerprintOf(frame('1'))).not.toBe(fingerprintOf(frame('2')));
     expect(markOf(frame('x'.repeat(100_000))).length).toBeLessThan(30);
   });
 });

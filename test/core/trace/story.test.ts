@@ -215,7 +215,7 @@ describe('an event that nobody got', () => {
     await settled();
     const story = await tellOf(await publish('private-a'));
     expect(causesOf(story)).toEqual(['no_subscribers', 'other_app']);
-    expect(textsOf(story)[1]).toContain('1 subscriber are on this channel in the app other');
+    expect(textsOf(story)[1]).toContain('1 subscriber on this channel of the app other');
   });
 
   test('16.5 subscription_refused, client_key, client_origin, client_refused: clients were refused', async () => {
@@ -248,7 +248,7 @@ describe('an event that nobody got', () => {
     const story = await tell({ channel: 'private-a' });
     expect(causesOf(story)).toEqual(['delivered', 'check_event', 'client_event_refused']);
     expect(textsOf(story)[2]).toBe(
-      `1 client event to private-a refused (client_event), the last at ${timeOf(clock.nowMs)} of socket ${stranger.socketId} from 192.0.2.1: The client is not a member of the specified channel.`,
+      `1 client event to private-a refused (client_event), the last at ${timeOf(clock.nowMs)}, socket ${stranger.socketId} from 192.0.2.1: The client is not a member of the specified channel.`,
     );
     pass(10);
     member.sendClientEvent('private-a', 'client-y');
@@ -370,14 +370,14 @@ const REQUEST: RequestFacts = {
     bodyBytes: 9,
   },
   ...{ outcome: { status: 200 }, partCount: 1 },
-  parts: [{ place: 0, event: 'e', channel: 'c', bytes: 9, digest: 'd' }],
+  parts: [{ place: 0, event: 'e', channel: 'c', bytes: 9, fingerprint: 'd' }],
 };
 const PLACE: Place = {
   ...{ channel: 'c', subscribers: 2, occupiedAtMs: 1000, joinedAtMs: 1000, slow: 0, waiting: 0 },
   ...{ near: [], otherApps: [], label: 'web-2/7', connections: 2, keptSinceMs: 1000 },
 };
 const DELIVERY = {
-  ...{ app: 'a', channel: 'c', digest: 'd', atMs: 5001 },
+  ...{ app: 'a', channel: 'c', fingerprint: 'd', atMs: 5001 },
   ...{ subscribers: 1, sockets: 1, excluded: 0, slow: 0, closing: 0, subscribing: 0 },
 };
 

@@ -84,9 +84,9 @@ function subscriptionFinding({ reason, count, lastMs, example }: RefusalFacts): 
   );
 }
 
-function clientEventFinding({ reason, count, lastMs, example, ...rest }: RefusalFacts): Finding {
+function clientEventFinding({ reason, count, lastMs, example }: RefusalFacts): Finding {
   const where = example.channel === undefined ? '' : ` to ${named(String(example.channel))}`;
-  const last = `the last at ${timeOf(lastMs)} of ${socketOf({ reason, count, lastMs, example, ...rest })}`;
+  const last = `the last at ${timeOf(lastMs)}, ${socketOf({ example })}`;
   const why = example.why === undefined ? wordsOf(reason) : String(example.why);
   return finding(
     'client_event_refused',
@@ -109,8 +109,10 @@ function clientFinding(cause: Cause, { reason, count, lastMs, example }: Refusal
   return finding(cause, `${head} (${reason}): ${wordsOf(reason)}`);
 }
 
-const socketOf = ({ example }: RefusalFacts): string =>
-  `socket ${String(example.socket ?? '?')} from ${String(example.address ?? '?')}`;
+function socketOf({ example }: Pick<RefusalFacts, 'example'>): string {
+  const address = `from ${String(example.address ?? '?')}`;
+  return example.socket === undefined ? address : `socket ${String(example.socket)} ${address}`;
+}
 
 /** The sentence of the log about a reason, without what was refused. */
 function wordsOf(reason: string): string {

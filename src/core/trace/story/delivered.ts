@@ -3,13 +3,13 @@ import type { DeliveryFacts, RequestFacts } from '../facts.ts';
 import type { FollowedPart, Place } from '../look-up.ts';
 import { type Finding, finding } from './finding.ts';
 import { leftFindings } from './nobody.ts';
-import { byPlace, counted, duration, earliest, latest, sumOf } from './words.ts';
+import { byPlace, counted, countedWere, duration, earliest, latest, sumOf } from './words.ts';
 
 /** Time after an event in which a further subscriber is worth a word. */
 const SOON_MS = 10_000;
 
 /** The deliveries of a part, added up. */
-export interface Delivered extends Omit<DeliveryFacts, 'app' | 'channel' | 'digest' | 'atMs'> {
+export interface Delivered extends Omit<DeliveryFacts, 'app' | 'channel' | 'fingerprint' | 'atMs'> {
   /** False: no process notes a delivery. */
   readonly isNoted: boolean;
 }
@@ -63,13 +63,10 @@ function leftOut({ slow, closing, subscribing }: Delivered): Finding[] {
       finding('slow', `left out for ${counted(slow, 'socket')} that read too slowly (a client event)`),
     );
   if (closing > 0)
-    findings.push(finding('closing', `${counted(closing, 'socket')} were closing and got nothing`));
+    findings.push(finding('closing', `${countedWere(closing, 'socket')} closing and got nothing`));
   if (subscribing > 0)
     findings.push(
-      finding(
-        'subscribing',
-        `${counted(subscribing, 'socket')} were still subscribing and got it afterwards`,
-      ),
+      finding('subscribing', `${countedWere(subscribing, 'socket')} still subscribing and got it afterwards`),
     );
   return findings;
 }

@@ -57,7 +57,7 @@ function partStory(followed: FollowedPart, request: RequestFacts, facts: TraceFa
 
 function partFindings(followed: FollowedPart, request: RequestFacts, facts: TraceFacts): Finding[] {
   const { part, places } = followed;
-  if (part.digest === undefined)
+  if (part.fingerprint === undefined)
     return [finding('not_published', 'not published: the request repeats one with the same idempotency key')];
   const missed = missedFindings(followed, request);
   if (addUp(followed).isNoted) return [...deliveredFindings(followed, request), ...missed];

@@ -66,7 +66,7 @@ function otherApps({ places }: FollowedPart): Finding[] {
   return [...subscribers].map(([app, count]) =>
     finding(
       'other_app',
-      `${counted(count, 'subscriber')} are on this channel in the app ${named(app)}: publisher and clients use different apps`,
+      `${counted(count, 'subscriber')} on this channel of the app ${named(app)}: publisher and clients use different apps`,
     ),
   );
 }

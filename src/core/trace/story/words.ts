@@ -15,6 +15,9 @@ export function duration(ms: number): string {
 
 /** `3 sockets`, `1 socket`. */
 export const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
+/** `3 sockets were`, `1 socket was`. */
+export const countedWere = (count: number, one: string): string =>
+  `${counted(count, one)} ${count === 1 ? 'was' : 'were'}`;
 
 /** Name of others, in quotes only if it has a space or could be taken for something else. */
 export const named = (name: string): string =>

@@ -5,7 +5,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import type { TestServer } from '../support/server.ts';
 import { channelAuth, publisher } from '../support/wire-http.ts';
 import { eventually, Wire } from '../support/wire.ts';
-import { admin, LONG_MS, openClient, operate, operated, startOperated } from './operated-server.ts';
+import { admin, LONG_MS, openClient, operate, operated, PATIENT, startOperated } from './operated-server.ts';
 
 vi.setConfig({ testTimeout: 4 * LONG_MS });
 
@@ -153,7 +153,7 @@ describe('one process', () => {
       'wavehall: Expected one of ID, --channel and --last\n',
     );
     const unknown = await operate(server, ['trace', 'k3f9a2bc-1']);
-    expect(causesOf(JSON.parse(unknown.stdout) as Report)).toEqual(['unknown_id']);
+    expect(causesOf(JSON.parse(unknown.stdout) as Report)).toEqual(['unknown_id', 'new_process']);
   });
 });
 
@@ -201,6 +201,48 @@ describe('several processes', () => {
     await own.close();
     await traceUntil(one, `id=${id}`, 'redis_away');
     expect(causesOf(await trace(one, `id=${id}`))).toContain('delivered');
+  });
+
+  test('16.4 without Redis all workers of this server are in the answer, which says that other nodes could not be asked', async () => {
+    const own = await startRedis();
+    const server = await startOperated({ ...operated(own), ...PATIENT }, ['--workers', '3']);
+    for (let client = 0; client < 6; client += 1) await subscribe(await openClient(server), 'private-t');
+    const id = await publish(server, 'private-t');
+    const all = /^6 sockets got it \(2 on .+, 2 on .+, 2 on .+\)$/;
+    await untilText(server, `id=${id}`, all);
+    await own.close();
+    const report = await traceUntil(server, `id=${id}`, 'redis_away');
+    expect([report.facts.isComplete, textsOf(report)[0]]).toEqual([false, expect.stringMatching(all)]);
+    expect(textsOf(report).at(-1)).toBe(
+      'Redis cannot be reached: the other nodes could not be asked, and get no events',
+    );
+  });
+});
+
+describe('processes that were replaced', () => {
+  test('16.2 without Redis, a process that replaces another one says that it does not know of earlier events', async () => {
+    const server = await startOperated({ ...operated(), WAVEHALL_DRAIN_SECONDS: '1' });
+    const id = await publish(server, 'private-t');
+    expect(causesOf(await trace(server, `id=${id}`))).not.toContain('new_process');
+    expect((await operate(server, ['restart'])).code).toBe(0);
+    const report = await traceUntil(server, `id=${id}`, 'new_process');
+    expect(causesOf(report)).toEqual(['unknown_id', 'new_process']);
+    expect(textsOf(report)[1]).toMatch(
+      /^.+\/\d+ started [\d.]+ m?s ago: what a process before it did is no longer known$/,
+    );
+  });
+
+  test('16.2 of two nodes, the answer names the processes that started after the event', async () => {
+    const settings = { ...operated(redis), WAVEHALL_DRAIN_SECONDS: '1' };
+    const [one, two] = [await startOperated(settings), await startOperated(settings)];
+    for (const server of [one, two]) await subscribe(await openClient(server), 'private-t');
+    const id = await publish(one, 'private-t');
+    await untilText(one, `id=${id}`, /^2 sockets got it/);
+    expect((await operate(two, ['restart'])).code).toBe(0);
+    const report = await traceUntil(one, `id=${id}`, 'new_process');
+    expect(textsOf(report)).toContainEqual(
+      expect.stringMatching(/^.+\/\d+ started [\d.]+ m?s after the event: what a process before it did /),
+    );
   });
 });
 

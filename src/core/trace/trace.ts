@@ -120,12 +120,18 @@ export class Trace {
   begin(sender: Omit<TracedSender, 'id' | 'atMs'>): TracedRequest | undefined {
     if (!this.#isOn) return undefined;
     this.#last += 1;
+    const { app, key, source, address, agent, socket, bodyBytes } = sender;
+    // Spelled out: a spread of the sender takes longer than all the rest.
     return new TracedRequest({
-      ...sender,
       id: `${this.name.process}-${this.#last.toString(36)}`,
       atMs: this.#clock(),
-      address: this.#address.copy(sender.address),
-      agent: sender.agent === undefined ? undefined : this.#agent.copy(sender.agent),
+      app,
+      key,
+      source,
+      address: this.#address.copy(address),
+      agent: agent === undefined ? undefined : this.#agent.copy(agent),
+      socket,
+      bodyBytes,
     });
   }
 
@@ -213,8 +219,9 @@ export class Trace {
   #published(app: string, atMs: number): void {
     this.#publishedAtMs.delete(app);
     this.#publishedAtMs.set(app, atMs);
+    if (this.#publishedAtMs.size <= MOST_APPS) return;
     const [oldest = ''] = this.#publishedAtMs.keys();
-    if (this.#publishedAtMs.size > MOST_APPS) this.#publishedAtMs.delete(oldest);
+    this.#publishedAtMs.delete(oldest);
   }
 
   /** `undefined` as app: of any. */

@@ -105,6 +105,8 @@ describe('the fingerprint of a frame', () => {
       expect(fingerprintOf(frame(`${'x'.repeat(length)}y`))).not.toBe(fingerprintOf(one));
     }
     expect(fingerprintOf(frame('1'))).not.toBe(fingerprintOf(frame('2')));
+    const long = (id: string): string => frame(`${id}${'x'.repeat(100_000)}`);
+    expect(fingerprintOf(long('1'))).not.toBe(fingerprintOf(long('2')));
     expect(markOf(frame('x'.repeat(100_000))).length).toBeLessThan(30);
   });
 });

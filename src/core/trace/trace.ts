@@ -20,7 +20,7 @@ import { TracedRequest, type TracedSender } from './traced-request.ts';
 import { Vacancies } from './vacancies.ts';
 
 /** Apps of which the time of the last publish is kept. */
-const MOST_APPS = 1000;
+export const MOST_APPS = 1000;
 const MOST_ADDRESS_CHARS = 64;
 export const MOST_AGENT_CHARS = 100;
 /** The clocks of two nodes differ by less. */

@@ -9,6 +9,7 @@ import { addCutoverRoutes, type CutoverControl } from './routes/cutover.ts';
 import { addLiveRoute, type LiveSource } from './routes/live.ts';
 import { addRestartRoutes, type RestartControl } from './routes/restart.ts';
 import { addStatusRoutes, type StatusSource } from './routes/status.ts';
+import { addTraceRoute, type TraceFinder } from './routes/trace.ts';
 import { addWebhookRoutes, type WebhookControl } from './routes/webhooks.ts';
 
 export interface AdminOptions extends StatusSource {
@@ -24,6 +25,7 @@ export interface AdminOptions extends StatusSource {
   /** `undefined`: the apps are in no database. */
   readonly appsControl?: AppsControl | undefined;
   readonly live: LiveSource;
+  readonly trace: TraceFinder;
   /** Metrics in Prometheus' text format. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
@@ -44,6 +46,7 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
       addStatusRoutes(scope, options);
       addAppRoutes(scope, options.appsControl);
       addLiveRoute(scope, options.live);
+      addTraceRoute(scope, options.trace);
       addRestartRoutes(scope, options.restart);
       addWebhookRoutes(scope, options.webhooks);
       addAuthRoutes(scope, options.auth);

@@ -17,6 +17,7 @@ import type { CutoverStatus } from '../cutover/status/status-report.ts';
 import type { Metrics, WorkerMetrics } from '../observability/metrics.ts';
 import { shownApps } from './status/app-list.ts';
 import { LiveSource } from './live/live-source.ts';
+import type { TraceSource } from './live/trace-source.ts';
 import { workerMetrics } from './metrics.ts';
 import { statusReader } from './status/status.ts';
 import type { Processes } from './handover/processes.ts';
@@ -32,6 +33,7 @@ export interface AdminDeps {
   /** `undefined`: the apps are in no database. */
   readonly appsControl: AppsControl | undefined;
   readonly live: LiveFeed;
+  readonly trace: TraceSource;
   /** False when this process stops. */
   readonly isOpen: () => boolean;
   /** `undefined`: this process serves alone. */
@@ -51,7 +53,7 @@ export async function openAdmin(
   deps: AdminDeps,
 ): Promise<void> {
   const { cutover, metrics, status, apps, live, isOpen, workers, processes } = deps;
-  const { appsControl, webhooks, auth } = deps;
+  const { appsControl, webhooks, auth, trace } = deps;
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
   await registerAdmin(http, {
@@ -61,6 +63,7 @@ export async function openAdmin(
     apps: () => shownApps(apps.all),
     appsControl,
     live: new LiveSource(live, workers, isOpen),
+    trace,
     webhooks,
     auth,
     restart: processes && restartOf(processes),

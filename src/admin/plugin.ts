@@ -1,6 +1,10 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Unavailable } from '../core/ports/failures.ts';
 import { isBearer } from './bearer.ts';
+import { ConsoleAccess } from './console/access.ts';
+import type { ConsoleOptions } from './console/options.ts';
+import { addConsole } from './console/page.ts';
+import { sessionIn } from './console/requests.ts';
 import { BadRequest, Conflict } from './requests.ts';
 import { sendError } from './routes/answers.ts';
 import { addAuthRoutes, type ForgetControl } from './routes/auth.ts';
@@ -24,19 +28,18 @@ export interface AdminOptions extends StatusSource {
   /** `undefined`: the apps are in no database. */
   readonly appsControl?: AppsControl | undefined;
   readonly live: LiveSource;
+  /** `undefined`: there is no console. */
+  readonly console?: ConsoleOptions | undefined;
   /** Metrics in Prometheus' text format. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
 
-/** Registers everything below `/admin`, for requests with the token (SPEC 11.5). */
+/** Registers everything below `/admin`, for requests with the token (SPEC 11.5) or with a session of the console (SPEC 16.3). */
 export async function registerAdmin(server: FastifyInstance, options: AdminOptions): Promise<void> {
+  if (options.console !== undefined) await addConsole(server, options.token, options.console);
   await server.register(
     (scope, _, done) => {
-      scope.addHook('onRequest', (request, reply, next) => {
-        if (isBearer(request.headers.authorization, options.token)) return next();
-        reply.header('www-authenticate', 'Bearer');
-        sendError(reply, 401, 'Expected "Authorization: Bearer" and the token of WAVEHALL_ADMIN_TOKEN.');
-      });
+      requireAccess(scope, options);
       scope.setNotFoundHandler((_request, reply) => sendError(reply, 404, 'Not found.'));
       scope.setErrorHandler((error, _request, reply) => answerError(error, reply));
       parseAllAsJson(scope);
@@ -52,6 +55,25 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
     },
     { prefix: '/admin' },
   );
+}
+
+const NEEDS_TOKEN = {
+  status: 401,
+  error: 'Expected "Authorization: Bearer" and the token of WAVEHALL_ADMIN_TOKEN.',
+};
+
+/** Refuses requests without the token, but those that a session of the console may make. */
+function requireAccess(scope: FastifyInstance, options: Pick<AdminOptions, 'token' | 'console'>): void {
+  const access = options.console && new ConsoleAccess(options.console);
+  access?.audit(scope);
+  scope.addHook('onRequest', async (request, reply) => {
+    if (isBearer(request.headers.authorization, options.token)) return;
+    const isOfConsole = request.headers.authorization === undefined && sessionIn(request.raw) !== undefined;
+    const refusal = access !== undefined && isOfConsole ? await access.check(request) : NEEDS_TOKEN;
+    if (refusal === undefined) return;
+    if (refusal === NEEDS_TOKEN) reply.header('www-authenticate', 'Bearer');
+    return sendError(reply, refusal.status, refusal.error);
+  });
 }
 
 function addMetricsRoute(scope: FastifyInstance, { metrics }: AdminOptions): void {

@@ -16,6 +16,7 @@ import type { Cutover } from '../cutover/plugin.ts';
 import type { CutoverStatus } from '../cutover/status/status-report.ts';
 import type { Metrics, WorkerMetrics } from '../observability/metrics.ts';
 import { shownApps } from './status/app-list.ts';
+import type { ConsoleSource } from './access/console.ts';
 import { LiveSource } from './live/live-source.ts';
 import { workerMetrics } from './metrics.ts';
 import { statusReader } from './status/status.ts';
@@ -42,6 +43,8 @@ export interface AdminDeps {
   readonly webhooks: WebhookControl | undefined;
   /** `undefined`: there is no auth gateway. */
   readonly auth: ForgetControl | undefined;
+  /** `undefined`: there is no console. */
+  readonly console: ConsoleSource | undefined;
 }
 
 /** Serves the admin API if it has a token (SPEC 11.5); without one, its code is not loaded. */
@@ -61,6 +64,7 @@ export async function openAdmin(
     apps: () => shownApps(apps.all),
     appsControl,
     live: new LiveSource(live, workers, isOpen),
+    console: deps.console?.open(workers),
     webhooks,
     auth,
     restart: processes && restartOf(processes),

@@ -6,6 +6,7 @@ import type { Auth } from '../auth/index.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { RequestCounts } from '../http/request-counts.ts';
+import { consoleSource } from './access/console.ts';
 import { openTokenAccess, type TokenAccess } from './access/tokens.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
@@ -203,6 +204,7 @@ async function openOperatorRoutes(
     webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
     auth: forgetControl(auth),
     live: core.traffic.live,
+    console: consoleSource(config, core.refusals, parts.logger),
     isOpen,
   });
   return metrics;

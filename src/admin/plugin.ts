@@ -10,6 +10,7 @@ import { sendError } from './routes/answers.ts';
 import { addAuthRoutes, type ForgetControl } from './routes/auth.ts';
 import { addAppRoutes, type AppsControl } from './routes/apps.ts';
 import { addCutoverRoutes, type CutoverControl } from './routes/cutover.ts';
+import { addHistoryRoute, type HistorySource } from './routes/history.ts';
 import { addLiveRoute, type LiveSource } from './routes/live.ts';
 import { addRestartRoutes, type RestartControl } from './routes/restart.ts';
 import { addStatusRoutes, type StatusSource } from './routes/status.ts';
@@ -28,6 +29,8 @@ export interface AdminOptions extends StatusSource {
   /** `undefined`: the apps are in no database. */
   readonly appsControl?: AppsControl | undefined;
   readonly live: LiveSource;
+  /** `undefined`: nothing is measured. */
+  readonly history?: HistorySource | undefined;
   /** `undefined`: there is no console. */
   readonly console?: ConsoleOptions | undefined;
   /** Metrics in Prometheus' text format. */
@@ -47,6 +50,7 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
       addStatusRoutes(scope, options);
       addAppRoutes(scope, options.appsControl);
       addLiveRoute(scope, options.live);
+      if (options.history !== undefined) addHistoryRoute(scope, options.history);
       addRestartRoutes(scope, options.restart);
       addWebhookRoutes(scope, options.webhooks);
       addAuthRoutes(scope, options.auth);

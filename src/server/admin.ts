@@ -6,7 +6,7 @@ import type { RestartControl } from '../admin/routes/restart.ts';
 import type { WebhookControl } from '../admin/routes/webhooks.ts';
 import { Conflict } from '../admin/requests.ts';
 import type { Config } from '../config/index.ts';
-import type { LiveFeed } from '../core/live/feed.ts';
+import type { Traffic } from '../core/traffic/traffic.ts';
 import type { Apps } from '../core/ports/apps.ts';
 import type { Metric } from '../core/ports/metric.ts';
 import type { StatusSection } from '../core/ports/status.ts';
@@ -19,6 +19,7 @@ import { shownApps } from './status/app-list.ts';
 import type { ConsoleSource } from './access/console.ts';
 import { LiveSource } from './live/live-source.ts';
 import { workerMetrics } from './metrics.ts';
+import { openHistory } from './status/history.ts';
 import { statusReader } from './status/status.ts';
 import type { Processes } from './handover/processes.ts';
 import type { WorkerGroup } from './worker-group.ts';
@@ -32,7 +33,7 @@ export interface AdminDeps {
   readonly apps: Pick<Apps, 'all'>;
   /** `undefined`: the apps are in no database. */
   readonly appsControl: AppsControl | undefined;
-  readonly live: LiveFeed;
+  readonly traffic: Traffic;
   /** False when this process stops. */
   readonly isOpen: () => boolean;
   /** `undefined`: this process serves alone. */
@@ -53,7 +54,7 @@ export async function openAdmin(
   token: string | undefined,
   deps: AdminDeps,
 ): Promise<void> {
-  const { cutover, metrics, status, apps, live, isOpen, workers, processes } = deps;
+  const { cutover, metrics, status, apps, traffic, isOpen, workers, processes } = deps;
   const { appsControl, webhooks, auth } = deps;
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
@@ -63,7 +64,8 @@ export async function openAdmin(
     status: statusReader(status, workers),
     apps: () => shownApps(apps.all),
     appsControl,
-    live: new LiveSource(live, workers, isOpen),
+    live: new LiveSource(traffic.live, workers, isOpen),
+    history: openHistory(traffic, workers, isOpen),
     console: deps.console?.open(workers),
     webhooks,
     auth,

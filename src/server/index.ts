@@ -203,7 +203,7 @@ async function openOperatorRoutes(
     appsControl: parts.appsWatch && appsControl(parts.appsWatch, parts.logger),
     webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
     auth: forgetControl(auth),
-    live: core.traffic.live,
+    traffic: core.traffic,
     console: consoleSource(config, core.refusals, parts.logger),
     isOpen,
   });

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Unavailable } from '../core/ports/failures.ts';
 import { isBearer } from './bearer.ts';
 import { ConsoleAccess } from './console/access.ts';
@@ -11,7 +11,7 @@ import { addAuthRoutes, type ForgetControl } from './routes/auth.ts';
 import { addAppRoutes, type AppsControl } from './routes/apps.ts';
 import { addCutoverRoutes, type CutoverControl } from './routes/cutover.ts';
 import { addHistoryRoute, type HistorySource } from './routes/history.ts';
-import { addLiveRoute, type LiveSource } from './routes/live.ts';
+import { addLiveRoute, type LiveSource, type LiveUpgrades } from './routes/live.ts';
 import { addRestartRoutes, type RestartControl } from './routes/restart.ts';
 import { addStatusRoutes, type StatusSource } from './routes/status.ts';
 import { addWebhookRoutes, type WebhookControl } from './routes/webhooks.ts';
@@ -29,6 +29,8 @@ export interface AdminOptions extends StatusSource {
   /** `undefined`: the apps are in no database. */
   readonly appsControl?: AppsControl | undefined;
   readonly live: LiveSource;
+  /** `undefined`: there is no live socket. */
+  readonly liveUpgrades?: LiveUpgrades | undefined;
   /** `undefined`: nothing is measured. */
   readonly history?: HistorySource | undefined;
   /** `undefined`: there is no console. */
@@ -42,14 +44,19 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
   if (options.console !== undefined) await addConsole(server, options.token, options.console);
   await server.register(
     (scope, _, done) => {
-      requireAccess(scope, options);
+      const access = options.console && new ConsoleAccess(options.console);
+      requireAccess(scope, options.token, access);
       scope.setNotFoundHandler((_request, reply) => sendError(reply, 404, 'Not found.'));
       scope.setErrorHandler((error, _request, reply) => answerError(error, reply));
       parseAllAsJson(scope);
       addMetricsRoute(scope, options);
       addStatusRoutes(scope, options);
       addAppRoutes(scope, options.appsControl);
-      addLiveRoute(scope, options.live);
+      addLiveRoute(scope, options.live, {
+        upgrades: options.liveUpgrades,
+        isAllowed: async (request) =>
+          !isWithSession(request) || access === undefined || (await access.isOpen(request)),
+      });
       if (options.history !== undefined) addHistoryRoute(scope, options.history);
       addRestartRoutes(scope, options.restart);
       addWebhookRoutes(scope, options.webhooks);
@@ -66,14 +73,17 @@ const NEEDS_TOKEN = {
   error: 'Expected "Authorization: Bearer" and the token of WAVEHALL_ADMIN_TOKEN.',
 };
 
+/** True for a request with a session of the console in place of the token. */
+const isWithSession = ({ raw }: FastifyRequest): boolean =>
+  raw.headers.authorization === undefined && sessionIn(raw) !== undefined;
+
 /** Refuses requests without the token, but those that a session of the console may make. */
-function requireAccess(scope: FastifyInstance, options: Pick<AdminOptions, 'token' | 'console'>): void {
-  const access = options.console && new ConsoleAccess(options.console);
+function requireAccess(scope: FastifyInstance, token: string, access: ConsoleAccess | undefined): void {
   access?.audit(scope);
   scope.addHook('onRequest', async (request, reply) => {
-    if (isBearer(request.headers.authorization, options.token)) return;
-    const isOfConsole = request.headers.authorization === undefined && sessionIn(request.raw) !== undefined;
-    const refusal = access !== undefined && isOfConsole ? await access.check(request) : NEEDS_TOKEN;
+    if (isBearer(request.headers.authorization, token)) return;
+    const refusal =
+      access !== undefined && isWithSession(request) ? await access.check(request) : NEEDS_TOKEN;
     if (refusal === undefined) return;
     if (refusal === NEEDS_TOKEN) reply.header('www-authenticate', 'Bearer');
     return sendError(reply, refusal.status, refusal.error);

@@ -17,6 +17,7 @@ import type { CutoverStatus } from '../cutover/status/status-report.ts';
 import type { Metrics, WorkerMetrics } from '../observability/metrics.ts';
 import { shownApps } from './status/app-list.ts';
 import type { ConsoleSource } from './access/console.ts';
+import { liveUpgrades } from './entrances/upgrades.ts';
 import { LiveSource } from './live/live-source.ts';
 import { workerMetrics } from './metrics.ts';
 import { openHistory } from './status/history.ts';
@@ -65,6 +66,7 @@ export async function openAdmin(
     apps: () => shownApps(apps.all),
     appsControl,
     live: new LiveSource(traffic.live, workers, isOpen),
+    liveUpgrades: liveUpgrades(http.server),
     history: openHistory(traffic, workers, isOpen),
     console: deps.console?.open(workers),
     webhooks,

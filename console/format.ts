@@ -1,10 +1,14 @@
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const minute = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const fine = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 
 /** A time of today in the browser's zone. */
 export const timeOf = (ms: number): string => clock.format(ms);
+
+/** A time of today without its seconds. */
+export const minuteOf = (ms: number): string => minute.format(ms);
 
 /** A time with its date and zone. */
 export const momentOf = (ms: number): string => moment.format(ms);

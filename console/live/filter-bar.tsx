@@ -61,15 +61,15 @@ export function FilterBar({ filter, onChange }: FilterProps) {
             <input type="checkbox" checked={filter.kinds.has(kind)} onChange={() => toggle(kind)} /> {kind}
           </label>
         ))}
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={filter.payload}
-            onChange={() => onChange({ ...filter, payload: !filter.payload })}
-          />{' '}
-          with payloads
-        </label>
       </fieldset>
+      <label class="check payloads">
+        <input
+          type="checkbox"
+          checked={filter.payload}
+          onChange={() => onChange({ ...filter, payload: !filter.payload })}
+        />{' '}
+        with payloads: the server sends the data of events, and each line shows it on request
+      </label>
     </form>
   );
 }

@@ -1,4 +1,4 @@
-import { ADMIN, Failure, session } from '../api.ts';
+import { ADMIN, type Failure, session } from '../api.ts';
 import { type Line, linesIn } from './lines.ts';
 
 const FIRST_WAIT_MS = 500;
@@ -24,6 +24,7 @@ export interface LiveHandlers {
 /** Opens the live socket, and opens it again whenever it ends, until the returned function is called. */
 export function watchLive(filter: LiveFilter, handlers: LiveHandlers): () => void {
   let isEnded = false;
+  const hasEnded = (): boolean => isEnded;
   let waitMs = FIRST_WAIT_MS;
   let socket: WebSocket | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -47,13 +48,13 @@ export function watchLive(filter: LiveFilter, handlers: LiveHandlers): () => voi
   /** A browser does not tell why a handshake was refused, so the session is asked for. */
   const again = async (): Promise<void> => {
     clearTimeout(timer);
-    if (isEnded) return;
+    if (hasEnded()) return;
     handlers.onState('away');
     const status = await session().then(
       () => 200,
       (error: unknown) => (error as Failure).status,
     );
-    if (isEnded) return;
+    if (hasEnded()) return;
     if (status === 401) return handlers.onLoggedOut();
     timer = setTimeout(open, waitMs);
     waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);

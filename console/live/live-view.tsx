@@ -11,7 +11,7 @@ const WORDS: Readonly<Record<LinkState, string>> = {
   away: 'The server is away. Trying again…',
 };
 
-/** What happens, line by line, the newest first. */
+/** Lines of everything that happens, the newest first. */
 export function LiveView({ onLoggedOut }: { readonly onLoggedOut: () => void }) {
   const [filter, setFilter] = useState(NO_FILTER);
   const [lines, setLines] = useState<readonly Line[]>([]);

@@ -1,10 +1,12 @@
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { minuteOf } from '../format.ts';
 import { lastOf, type Values } from './history.ts';
 
 const HEIGHT = 160;
-const HOUR_S = 3600;
+/** Room for the times below a chart. */
+const TIMES_HEIGHT = 32;
 
 export interface Series {
   readonly name: string;
@@ -17,10 +19,14 @@ interface ChartProps {
   readonly stepMs: number;
   readonly series: readonly Series[];
   readonly show: (value: number) => string;
+  /** Steps that are shown, the newest ones. */
+  readonly steps: number;
 }
 
-/** Lines over the last three hours. A screen reader gets the newest and the highest values. */
-export function Chart({ title, fromMs, stepMs, series, show }: ChartProps) {
+/** Lines over the last minutes or hours. A screen reader gets the newest and the highest values. */
+export function Chart({ title, fromMs, stepMs, steps, show, ...given }: ChartProps) {
+  const series = given.series.map(({ name, values }) => ({ name, values: values.slice(-steps) }));
+  const firstStep = Math.max(0, (given.series[0]?.values.length ?? 0) - steps);
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | undefined>(undefined);
   const names = series.map(({ name }) => name).join();
@@ -45,7 +51,9 @@ export function Chart({ title, fromMs, stepMs, series, show }: ChartProps) {
     };
   }, [names, show]);
   useEffect(() => {
-    const times = (series[0]?.values ?? []).map((_, step) => (fromMs + (step + 1) * stepMs) / 1000);
+    const times = (series[0]?.values ?? []).map(
+      (_, step) => (fromMs + (firstStep + step + 1) * stepMs) / 1000,
+    );
     plot.current?.setData([times, ...series.map(({ values }) => [...values])]);
   });
   return (
@@ -73,7 +81,7 @@ const shown = (value: number | undefined, show: (value: number) => string): stri
 
 function spoken({ name, values }: Series, show: (value: number) => string): string {
   const most = Math.max(...values.map((value) => value ?? 0));
-  return `${name} ${shown(lastOf(values), show)} now, at most ${show(most)} in the last three hours`;
+  return `${name} ${shown(lastOf(values), show)} now, at most ${show(most)} in the time shown`;
 }
 
 function optionsFor(width: number, names: readonly string[], show: (value: number) => string): UPlot.Options {
@@ -95,10 +103,14 @@ function optionsFor(width: number, names: readonly string[], show: (value: numbe
         points: { show: false },
       })),
     ],
-    scales: {
-      x: { range: (_plot, _min, most) => [most - 3 * HOUR_S, most] },
-      y: { range: (_plot, _min, most) => [0, Math.max(1, (most || 0) * 1.1)] },
-    },
-    axes: [axis, { ...axis, size: 64, values: (_plot, marks) => marks.map(show) }],
+    scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
+    axes: [
+      {
+        ...axis,
+        size: TIMES_HEIGHT,
+        values: (_plot, times) => times.map((seconds) => minuteOf(seconds * 1000)),
+      },
+      { ...axis, size: 64, values: (_plot, marks) => marks.map(show) },
+    ],
   };
 }

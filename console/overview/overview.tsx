@@ -6,6 +6,8 @@ import { readStatus, Status } from './status.tsx';
 import { usePoll } from './use-poll.ts';
 
 const POLL_MS = 5000;
+/** Minutes that the charts may show; the server keeps three hours. */
+const RANGES: readonly [number, ...number[]] = [15, 60, 180];
 
 /** Traffic of the last hours and the state of the server. */
 export function Overview({ onLoggedOut }: { readonly onLoggedOut: () => void }) {
@@ -19,21 +21,27 @@ export function Overview({ onLoggedOut }: { readonly onLoggedOut: () => void }) 
         {problem !== undefined && `${problem} What you see is the last known state.`}
       </p>
       {status.value !== undefined && <Status status={status.value} />}
-      {history.value === undefined ? <p class="notice">Reading…</p> : <Charts history={history.value} />}
+      {history.value === undefined ? <p class="notice">Reading…</p> : <Traffic history={history.value} />}
     </>
   );
 }
 
-function Charts({ history }: { readonly history: History }) {
-  const [app, setApp] = useState('');
-  const { connections, messages, deliveries, errors } = countsFor(history, app);
-  const time = { fromMs: history.fromMs, stepMs: history.stepMs };
+interface Choice {
+  readonly app: string;
+  readonly minutes: number;
+}
+
+function Traffic({ history }: { readonly history: History }) {
+  const [choice, setChoice] = useState<Choice>({ app: '', minutes: RANGES[0] });
   return (
-    <section aria-label="The last three hours">
+    <section aria-label="Traffic">
       <div class="bar">
         <label>
           App{' '}
-          <select value={app} onChange={({ currentTarget }) => setApp(currentTarget.value)}>
+          <select
+            value={choice.app}
+            onChange={({ currentTarget }) => setChoice({ ...choice, app: currentTarget.value })}
+          >
             <option value="">all apps</option>
             {Object.keys(history.apps).map((id) => (
               <option key={id} value={id}>
@@ -42,55 +50,58 @@ function Charts({ history }: { readonly history: History }) {
             ))}
           </select>
         </label>
-        <span class="hint">
-          The last three hours of this server. Latency, event loop and memory are those of all apps.
-        </span>
+        <label>
+          Time{' '}
+          <select
+            value={choice.minutes}
+            onChange={({ currentTarget }) => setChoice({ ...choice, minutes: Number(currentTarget.value) })}
+          >
+            {RANGES.map((each) => (
+              <option key={each} value={each}>
+                last {each} minutes
+              </option>
+            ))}
+          </select>
+        </label>
+        <span class="hint">Latency, event loop and memory are those of all apps.</span>
       </div>
-      <div class="charts">
-        <Chart
-          title="Connections"
-          {...time}
-          series={[{ name: 'open', values: connections }]}
-          show={numberOf}
-        />
-        <Chart
-          title="Events a second"
-          {...time}
-          series={[
-            { name: 'published', values: perSecond(messages, history) },
-            { name: 'delivered', values: perSecond(deliveries, history) },
-          ]}
-          show={numberOf}
-        />
-        <Chart
-          title="Delivery latency"
-          {...time}
-          series={[
-            { name: 'p50', values: history.p50Ms },
-            { name: 'p99', values: history.p99Ms },
-          ]}
-          show={milliseconds}
-        />
-        <Chart
-          title="Refused a second"
-          {...time}
-          series={[{ name: 'errors', values: perSecond(errors, history) }]}
-          show={numberOf}
-        />
-        <Chart
-          title="Event loop"
-          {...time}
-          series={[{ name: 'p99 delay', values: history.loopDelayMs }]}
-          show={milliseconds}
-        />
-        <Chart
-          title="Memory"
-          {...time}
-          series={[{ name: 'resident', values: history.memoryBytes }]}
-          show={bytesOf}
-        />
-      </div>
+      <Charts history={history} {...choice} />
     </section>
+  );
+}
+
+function Charts({ history, app, minutes }: Choice & { readonly history: History }) {
+  const { fromMs, stepMs } = history;
+  const { connections, messages, deliveries, errors } = countsFor(history, app);
+  const time = { fromMs, stepMs, steps: (minutes * 60_000) / stepMs };
+  const events = [
+    { name: 'published', values: perSecond(messages, history) },
+    { name: 'delivered', values: perSecond(deliveries, history) },
+  ];
+  const latency = [
+    { name: 'p50', values: history.p50Ms },
+    { name: 'p99', values: history.p99Ms },
+  ];
+  const refused = [{ name: 'errors', values: perSecond(errors, history) }];
+  return (
+    <div class="charts">
+      <Chart title="Connections" {...time} series={[{ name: 'open', values: connections }]} show={numberOf} />
+      <Chart title="Events a second" {...time} series={events} show={numberOf} />
+      <Chart title="Delivery latency" {...time} series={latency} show={milliseconds} />
+      <Chart title="Refused a second" {...time} series={refused} show={numberOf} />
+      <Chart
+        title="Event loop"
+        {...time}
+        series={[{ name: 'p99 delay', values: history.loopDelayMs }]}
+        show={milliseconds}
+      />
+      <Chart
+        title="Memory"
+        {...time}
+        series={[{ name: 'resident', values: history.memoryBytes }]}
+        show={bytesOf}
+      />
+    </div>
   );
 }
 

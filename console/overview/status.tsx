@@ -60,7 +60,7 @@ interface TileProps {
   readonly kind?: 'good' | 'bad' | undefined;
 }
 
-const Tile = ({ name, value, kind = undefined }: TileProps) => (
+const Tile = ({ name, value, kind }: TileProps) => (
   <li>
     <span>{name}</span> <b class={kind}>{value}</b>
   </li>

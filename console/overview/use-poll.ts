@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { Failure } from '../api.ts';
+import type { Failure } from '../api.ts';
 
 export interface Polled<T> {
   readonly value: T | undefined;

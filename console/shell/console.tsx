@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { Failure, type Mode, session } from '../api.ts';
+import { type Failure, type Mode, session } from '../api.ts';
 import { LogIn } from './log-in.tsx';
 import { Shell } from './shell.tsx';
 

@@ -10,7 +10,7 @@ import { APP, appAt } from '../support/app.ts';
 import { freePort } from '../support/free-port.ts';
 import type { TestServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
-import { type Address, eventually, UpgradeRefused, Wire } from '../support/wire.ts';
+import { type Address, eventually, type UpgradeRefused, Wire } from '../support/wire.ts';
 import { ask, loggedIn } from './operator.ts';
 
 vi.setConfig({ testTimeout: 4 * LONG_MS });

@@ -1,12 +1,11 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Unavailable } from '../core/ports/failures.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isBearer } from './bearer.ts';
 import { ConsoleAccess } from './console/access.ts';
 import type { ConsoleOptions } from './console/options.ts';
 import { addConsole } from './console/page.ts';
 import { sessionIn } from './console/requests.ts';
-import { BadRequest, Conflict } from './requests.ts';
-import { sendError } from './routes/answers.ts';
+import { BadRequest } from './requests.ts';
+import { answerError, sendError } from './routes/answers.ts';
 import { addAuthRoutes, type ForgetControl } from './routes/auth.ts';
 import { addAppRoutes, type AppsControl } from './routes/apps.ts';
 import { addCutoverRoutes, type CutoverControl } from './routes/cutover.ts';
@@ -104,14 +103,4 @@ function parseAllAsJson(scope: FastifyInstance): void {
       done(new BadRequest('The body is not JSON.'));
     }
   });
-}
-
-function answerError(error: unknown, reply: FastifyReply): FastifyReply {
-  const status = (error as { statusCode?: unknown }).statusCode;
-  if (typeof status === 'number' && status >= 400 && status < 500)
-    return sendError(reply, status, 'Bad request.');
-  if (error instanceof Conflict) return sendError(reply, 409, error.message);
-  if (error instanceof Unavailable) return sendError(reply, 503, error.message);
-  if (error instanceof BadRequest || error instanceof RangeError) return sendError(reply, 400, error.message);
-  throw error;
 }

@@ -1,6 +1,5 @@
 /** The page of the console in Chromium, against a real server. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { LONG_MS, openClient, operated, startOperated, TOKEN } from '../cli/operated-server.ts';
@@ -18,7 +17,6 @@ import {
 } from './browser-page.ts';
 
 vi.setConfig({ testTimeout: 6 * LONG_MS });
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Text that runs a script wherever it is taken as HTML, as an attribute or as a URL. */
 const HOSTILE = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>' onfocus='window.hacked=1' autofocus='`;
@@ -26,7 +24,7 @@ const HOSTILE = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1<
 /** Faults that axe-core finds and calls serious or worse. */
 async function faultsOf(page: Page): Promise<string[]> {
   // The content security policy refuses scripts in the page; the debugger may run them.
-  await page.evaluate(AXE);
+  await page.evaluate(axe.source);
   return page.evaluate(async () => {
     interface Axe {
       run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>;

@@ -13,6 +13,7 @@ import { LONG_MS, operated, startOperated, TOKEN } from '../cli/operated-server.
 import { APP } from '../support/app.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestServer } from '../support/server.ts';
+import { http } from '../support/wire-http.ts';
 import { eventually } from '../support/wire.ts';
 import { ask, cookieOf, loggedIn, logIn, pageHeaders } from './operator.ts';
 
@@ -102,6 +103,18 @@ test('16.2 a log-in that is no token gets 401, one of another page 403, a large 
     const answer = await ask(server, 'POST', '/admin/console/session', headers, { token: TOKEN });
     expect([answer.status, answer.headers['set-cookie']]).toEqual([403, undefined]);
   }
+  const raw = (type: string, body: string) =>
+    http(server, {
+      method: 'POST',
+      path: '/admin/console/session',
+      headers: { ...pageHeaders(server), ...from('10.2.0.1'), 'content-type': type },
+      body,
+    });
+  expect((await raw('application/json', '{"token":')).json).toEqual({ error: 'Bad request.' });
+  expect((await raw('application/json', 'null')).status).toBe(401);
+  // A form of another page can send these types without being asked.
+  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])
+    expect((await raw(type, JSON.stringify({ token: TOKEN }))).status).toBeGreaterThan(400);
   const large = { ...pageHeaders(server), ...from('10.1.0.1') };
   const padded = (bytes: number) => ({ token: 'x'.repeat(bytes - '{"token":""}'.length) });
   expect((await ask(server, 'POST', '/admin/console/session', large, padded(2048))).status).toBe(401);

@@ -191,11 +191,53 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'transports/held-sockets',
     'to the admin API',
   ],
-  'viewers of `wavehall tail` on one worker': [
+  'viewers of `wavehall tail` and the console on one worker': [
     'src/admin/routes/live.ts',
     'MAX_VIEWERS',
     'cli/tail',
     'viewers, and one more when one has left',
+  ],
+  'sessions of the console': [
+    'src/admin/console/sessions.ts',
+    'MAX_SESSIONS',
+    'console/sessions',
+    'sessions for 12 hours; one more ends the oldest',
+  ],
+  'seconds of such a session': [
+    'src/admin/console/sessions.ts',
+    'SESSION_MS',
+    'console/sessions',
+    'sessions for 12 hours; one more ends the oldest',
+  ],
+  'wrong tokens of one address in a minute, at the log-in of the console': [
+    'src/admin/console/login-attempts.ts',
+    'MAX_WRONG_TOKENS',
+    'console/sessions',
+    'wrong tokens an address waits',
+  ],
+  'addresses whose wrong tokens are remembered': [
+    'src/admin/console/login-attempts.ts',
+    'MAX_ADDRESSES',
+    'console/sessions',
+    'addresses, and forgets the first of one more',
+  ],
+  'bytes of a log-in to the console': [
+    'src/admin/console/session-routes.ts',
+    'MAX_BODY_BYTES',
+    'console/sessions',
+    'a large one 413',
+  ],
+  'bytes of a message to the live socket': [
+    'src/admin/routes/live.ts',
+    'MAX_MESSAGE_BYTES',
+    'console/live-socket',
+    'one that is too large ends its socket',
+  ],
+  'steps of 10 seconds in the history of the console': [
+    'src/core/traffic/history.ts',
+    'HISTORY_STEPS',
+    'core/traffic-history',
+    'steps, and forgets the first of one more',
   ],
   'lines of the live feed in a second, on one worker; deliveries are counted apart': [
     'src/core/live/feed.ts',
@@ -204,7 +246,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'lines a second, and says how many more there were',
   ],
   'bytes that wait for such a viewer': [
-    'src/admin/routes/live.ts',
+    'src/admin/live/stream.ts',
     'MAX_WAITING_BYTES',
     'cli/tail',
     'leaves lines out for a viewer that does not read',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import helmet from '@fastify/helmet';
 import files from '@fastify/static';
-import { sendError } from '../routes/answers.ts';
+import { answerError, sendError } from '../routes/answers.ts';
 import type { ConsoleOptions } from './options.ts';
 import { addSessionRoutes } from './session-routes.ts';
 
@@ -19,6 +19,7 @@ export async function addConsole(
 ): Promise<void> {
   await server.register(
     async (scope) => {
+      scope.setErrorHandler((error, _request, reply) => answerError(error, reply));
       scope.setNotFoundHandler((_request, reply) => sendError(reply, 404, 'Not found.'));
       await scope.register(helmet, HEADERS);
       // Relative, so that a path prefix of a proxy stays.

@@ -1,7 +1,7 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { bytesOf, numberOf } from '../format.ts';
 import { Chart } from './chart.tsx';
-import { countsFor, type History, perSecond, readHistory } from './history.ts';
+import { type History, historyReader, perSecond } from './history.ts';
 import { readStatus, Status } from './status.tsx';
 import { usePoll } from './use-poll.ts';
 
@@ -11,6 +11,8 @@ const RANGES: readonly [number, ...number[]] = [15, 60, 180];
 
 /** Traffic of the last hours and the state of the server. */
 export function Overview({ onLoggedOut }: { readonly onLoggedOut: () => void }) {
+  const [choice, setChoice] = useState<Choice>({ app: '', minutes: RANGES[0] });
+  const readHistory = useMemo(() => historyReader(choice.app), [choice.app]);
   const history = usePoll(readHistory, POLL_MS, onLoggedOut);
   const status = usePoll(readStatus, POLL_MS, onLoggedOut);
   const problem = status.problem ?? history.problem;
@@ -21,7 +23,11 @@ export function Overview({ onLoggedOut }: { readonly onLoggedOut: () => void }) 
         {problem !== undefined && `${problem} What you see is the last known state.`}
       </p>
       {status.value !== undefined && <Status status={status.value} />}
-      {history.value === undefined ? <p class="notice">Reading…</p> : <Traffic history={history.value} />}
+      {history.value === undefined ? (
+        <p class="notice">Reading…</p>
+      ) : (
+        <Traffic history={history.value} choice={choice} setChoice={setChoice} />
+      )}
     </>
   );
 }
@@ -31,8 +37,13 @@ interface Choice {
   readonly minutes: number;
 }
 
-function Traffic({ history }: { readonly history: History }) {
-  const [choice, setChoice] = useState<Choice>({ app: '', minutes: RANGES[0] });
+interface TrafficProps {
+  readonly history: History;
+  readonly choice: Choice;
+  readonly setChoice: (choice: Choice) => void;
+}
+
+function Traffic({ history, choice, setChoice }: TrafficProps) {
   return (
     <section aria-label="Traffic">
       <div class="bar">
@@ -43,7 +54,7 @@ function Traffic({ history }: { readonly history: History }) {
             onChange={({ currentTarget }) => setChoice({ ...choice, app: currentTarget.value })}
           >
             <option value="">all apps</option>
-            {Object.keys(history.apps).map((id) => (
+            {history.apps.map((id) => (
               <option key={id} value={id}>
                 {id}
               </option>
@@ -65,14 +76,14 @@ function Traffic({ history }: { readonly history: History }) {
         </label>
         <span class="hint">Latency, event loop and memory are those of all apps.</span>
       </div>
-      <Charts history={history} {...choice} />
+      <Charts history={history} minutes={choice.minutes} />
     </section>
   );
 }
 
-function Charts({ history, app, minutes }: Choice & { readonly history: History }) {
+function Charts({ history, minutes }: { readonly history: History; readonly minutes: number }) {
   const { fromMs, stepMs } = history;
-  const { connections, messages, deliveries, errors } = countsFor(history, app);
+  const { connections, messages, deliveries, errors } = history.counts;
   const time = { fromMs, stepMs, steps: (minutes * 60_000) / stepMs };
   const events = [
     { name: 'published', values: perSecond(messages, history) },

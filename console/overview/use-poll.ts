@@ -7,7 +7,7 @@ export interface Polled<T> {
   readonly problem: string | undefined;
 }
 
-/** Asks again and again while the page is visible. `ask` gets the value that is known. */
+/** Asks again and again while the page is visible. `ask` gets the value that is known from it; another `ask` begins anew. */
 export function usePoll<T>(
   ask: (known: T | undefined) => Promise<T>,
   everyMs: number,
@@ -17,16 +17,18 @@ export function usePoll<T>(
   const known = useRef<T | undefined>(undefined);
   useEffect(() => {
     let isEnded = false;
+    known.current = undefined;
     const poll = async (): Promise<void> => {
       if (document.hidden) return;
       try {
         const value = await ask(known.current);
+        if (isEnded) return;
         known.current = value;
-        if (!isEnded) setPolled({ value, problem: undefined });
+        setPolled({ value, problem: undefined });
       } catch (error) {
         if (isEnded) return;
         if ((error as Failure).status === 401) return onLoggedOut();
-        setPolled({ value: known.current, problem: (error as Error).message });
+        setPolled(({ value }) => ({ value, problem: (error as Error).message }));
       }
     };
     const again = (): void => void poll();

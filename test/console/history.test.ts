@@ -26,11 +26,14 @@ test('16.4 has the traffic of all workers, for the token and for a session', asy
       await app.post('/events', { name: 'x', channel: 'c', data: '{}' });
     let history: History | undefined;
     await eventually(
-      async () => sum((history = await historyOf(server)).apps[APP.id]?.messages) === 8,
-      () => JSON.stringify(history?.apps),
+      async () => sum((history = await historyOf(server, `?app=${APP.id}`)).counts.messages) === 8,
+      () => JSON.stringify(history?.counts.messages),
       LONG_MS,
     );
-    expect(history?.apps[APP.id]?.connections.at(-1)).toBe(5);
+    expect(history?.counts.connections.at(-1)).toBe(5);
+    expect(history?.apps).toEqual([APP.id]);
+    expect(sum((await historyOf(server)).counts.messages)).toBe(8);
+    expect(sum((await historyOf(server, '?app=other')).counts.messages)).toBe(0);
     expect(history?.memoryBytes.at(-1)).toBeGreaterThan(50_000_000);
     expect(history?.points).toBe(1080);
     const since = (history?.fromMs ?? 0) + 1079 * 10_000;
@@ -50,7 +53,7 @@ test('16.4 refuses a question that is not one', async () => {
     ['?since=-1', 'since: expected a Unix time in milliseconds'],
     ['?since=1e9', 'since: expected a Unix time in milliseconds'],
     [`?since=${'1'.repeat(16)}`, 'since: expected a Unix time in milliseconds'],
-    ['?form=1', '"form": expected since'],
+    ['?form=1', '"form": expected app or since'],
   ] as const)
     expect((await admin(server, 'GET', `/history${query}`)).json).toEqual({ error });
 });

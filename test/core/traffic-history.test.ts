@@ -28,7 +28,8 @@ function opened() {
     nowMs = (step + 1) * HISTORY_STEP_MS + 3;
     history.measure();
   };
-  const merged = (from: number, to: number) => mergeHistory([history.read(from, to)], from, to - from + 1);
+  const merged = (from: number, to: number, app?: string) =>
+    mergeHistory([history.read({ from, to, app })], from, to - from + 1);
   return { traffic, history, end, merged };
 }
 
@@ -46,11 +47,18 @@ test('16.4 a step has what happened in it, and the connections at its end', () =
   shop.subscriptionsRefused.add('channel_signature', 2);
   shop.apiOverRate += 3;
   end(FIRST + 1);
-  const { apps, fromMs, stepMs, points } = merged(FIRST, FIRST + 1);
+  const { counts, apps, fromMs, stepMs, points } = merged(FIRST, FIRST + 1, 'shop');
   expect({ fromMs, stepMs, points }).toEqual({ fromMs: FIRST * HISTORY_STEP_MS, stepMs: 10_000, points: 2 });
-  expect(apps).toEqual({
-    shop: { connections: [10, 6], messages: [7, 1], deliveries: [70, 0], errors: [0, 6] },
-  });
+  expect(apps).toEqual(['shop']);
+  expect(counts).toEqual({ connections: [10, 6], messages: [7, 1], deliveries: [70, 0], errors: [0, 6] });
+  traffic.of('second').deliveries += 5;
+  end(FIRST + 2);
+  traffic.of('second').deliveries += 5;
+  shop.deliveries += 2;
+  end(FIRST + 3);
+  expect(merged(FIRST + 3, FIRST + 3).counts.deliveries).toEqual([7]);
+  expect(merged(FIRST + 3, FIRST + 3, 'second').counts.deliveries).toEqual([5]);
+  expect(merged(FIRST + 3, FIRST + 3, 'unknown').counts.deliveries).toEqual([0]);
 });
 
 test('16.4 a step that was not measured is null, and one that has been overwritten too', () => {
@@ -61,7 +69,7 @@ test('16.4 a step that was not measured is null, and one that has been overwritt
   expect(merged(FIRST - 1, FIRST + 2)).toMatchObject({
     loopDelayMs: [null, 3, null, 3],
     memoryBytes: [null, 1000, null, 1000],
-    apps: { shop: { deliveries: [null, 1, null, 0] } },
+    counts: { deliveries: [null, 1, null, 0] },
   });
   end(FIRST + HISTORY_STEPS);
   expect(merged(FIRST, FIRST).loopDelayMs).toEqual([null]);
@@ -79,39 +87,40 @@ test(`16.6 has ${MAX_COUNTED_APPS} apps by their names, and all others as one`, 
   const { traffic, end, merged } = opened();
   for (let app = 0; app < MAX_COUNTED_APPS; app += 1) traffic.of(`a${app}`).deliveries = 1;
   end(FIRST);
-  expect(Object.keys(merged(FIRST, FIRST).apps)).toHaveLength(MAX_COUNTED_APPS);
+  expect(merged(FIRST, FIRST).apps).toHaveLength(MAX_COUNTED_APPS);
   traffic.of('one more').deliveries += 1;
   traffic.of('two more').deliveries += 1;
   end(FIRST + 1);
-  const { apps } = merged(FIRST + 1, FIRST + 1);
-  expect(Object.keys(apps)).toHaveLength(MAX_COUNTED_APPS + 1);
-  expect(apps.other?.deliveries).toEqual([2]);
+  const { apps, counts } = merged(FIRST + 1, FIRST + 1, 'other');
+  expect(apps).toHaveLength(MAX_COUNTED_APPS + 1);
+  expect(counts.deliveries).toEqual([2]);
 });
 
 test('16.4 an app without any traffic takes no room', () => {
   const { traffic, end, merged } = opened();
   traffic.of('idle');
   end(FIRST);
-  expect(merged(FIRST, FIRST).apps).toEqual({});
+  expect(merged(FIRST, FIRST).apps).toEqual([]);
 });
 
 test('16.4 processes are merged: sums, the slowest loop, one latency of all', () => {
-  const part = (loopDelayMs: number | null, fast: number, slow: number) => ({
+  const part = (loopDelayMs: number, fast: number, slow: number, measured = 1) => ({
+    measured: [measured],
     loopDelayMs: [loopDelayMs],
-    memoryBytes: [loopDelayMs === null ? null : 100],
-    latency: [
-      loopDelayMs === null ? null : DURATION_BOUNDS_SECONDS.concat(0).map((_, at) => [fast, slow][at] ?? 0),
-    ],
-    apps: { shop: loopDelayMs === null ? [0, 0, 0, 0] : [1, 2, 3, 4] },
+    memoryBytes: [100 * measured],
+    latency: DURATION_BOUNDS_SECONDS.concat(0).map((_, at) => [fast, slow][at] ?? 0),
+    counts: [1, 2, 3, 4].map((count) => count * measured),
+    apps: ['shop'],
   });
-  expect(mergeHistory([part(5, 98, 0), part(9, 0, 2), part(null, 0, 0)], FIRST, 1)).toMatchObject({
+  expect(mergeHistory([part(5, 98, 0), part(9, 0, 2), part(0, 0, 0, 0)], FIRST, 1)).toMatchObject({
     loopDelayMs: [9],
     memoryBytes: [200],
     p50Ms: [0.5],
     p99Ms: [1],
-    apps: { shop: { connections: [2], messages: [4], deliveries: [6], errors: [8] } },
+    apps: ['shop'],
+    counts: { connections: [2], messages: [4], deliveries: [6], errors: [8] },
   });
-  expect(mergeHistory([], FIRST, 2)).toMatchObject({ loopDelayMs: [null, null], apps: {} });
+  expect(mergeHistory([], FIRST, 2)).toMatchObject({ loopDelayMs: [null, null], apps: [] });
 });
 
 test('16.4 latency is the bound below which the part of the deliveries is', () => {

@@ -16,14 +16,25 @@ export interface ProcessSample {
   readonly memoryBytes: number;
 }
 
-/** Steps of one process. `null`: it did not measure then. */
+/** Steps of one process, each value after the other; 0 where it did not measure. Flat, so that a read of three hours takes no time. */
 export interface HistoryPart {
-  readonly loopDelayMs: readonly (number | null)[];
-  readonly memoryBytes: readonly (number | null)[];
-  /** Deliveries by their latency: the counts of a histogram. */
-  readonly latency: readonly (readonly number[] | null)[];
-  /** By app, the counts of each step one after the other, in the order of `HISTORY_COUNTS`. */
-  readonly apps: Readonly<Record<string, readonly number[]>>;
+  /** 1 for a step that was measured. */
+  readonly measured: readonly number[];
+  readonly loopDelayMs: readonly number[];
+  readonly memoryBytes: readonly number[];
+  /** Deliveries by their latency: of each step the counts of a histogram. */
+  readonly latency: readonly number[];
+  /** Of each step the counts of the chosen app, or of all together, in the order of `HISTORY_COUNTS`. */
+  readonly counts: readonly number[];
+  /** Apps that have had traffic. */
+  readonly apps: readonly string[];
+}
+
+/** Steps that are asked for, both included. `app`: that one; not given: all. */
+export interface HistoryQuery {
+  readonly from: number;
+  readonly to: number;
+  readonly app?: string | undefined;
 }
 
 export interface HistoryDeps {
@@ -36,7 +47,8 @@ export interface HistoryDeps {
 }
 
 const WIDTH = HISTORY_COUNTS.length;
-const BUCKETS = new Histogram().counts.length;
+/** Counts of a histogram of latency. */
+export const LATENCY_COUNTS = new Histogram().counts.length;
 
 /** Number of the step that is the last one to have ended. */
 export const lastStepAt = (nowMs: number): number => Math.floor(nowMs / HISTORY_STEP_MS) - 1;
@@ -50,7 +62,7 @@ export class TrafficHistory {
   /** Number of the step at each place of the rings; 0: none. */
   readonly #steps = new Float64Array(HISTORY_STEPS);
   readonly #process = new Float64Array(HISTORY_STEPS * 2);
-  readonly #latency = new Uint32Array(HISTORY_STEPS * BUCKETS);
+  readonly #latency = new Uint32Array(HISTORY_STEPS * LATENCY_COUNTS);
   readonly #apps = new Map<string, Float64Array>();
   readonly #before = new Map<string, readonly number[]>();
   #latencyBefore: readonly number[] = [];
@@ -79,24 +91,28 @@ export class TrafficHistory {
     const { loopDelayMs, memoryBytes } = measure();
     this.#process.set([loopDelayMs, memoryBytes], at * 2);
     const latency = [...traffic.latency.histogram.counts];
-    this.#latency.set(differences(latency, this.#latencyBefore), at * BUCKETS);
+    this.#latency.set(differences(latency, this.#latencyBefore), at * LATENCY_COUNTS);
     this.#latencyBefore = latency;
     for (const [app, counts] of traffic.apps()) this.#addApp(app, countsOf(counts), at);
   }
 
-  /** The steps from one number to another, both included. */
-  read(from: number, to: number): HistoryPart {
-    const steps = Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
-    const places = steps.map((step) =>
-      this.#steps[step % HISTORY_STEPS] === step ? step % HISTORY_STEPS : -1,
-    );
-    const each = <T>(read: (at: number) => T): (T | null)[] => places.map((at) => (at < 0 ? null : read(at)));
-    return {
-      loopDelayMs: each((at) => this.#process[at * 2] ?? 0),
-      memoryBytes: each((at) => this.#process[at * 2 + 1] ?? 0),
-      latency: each((at) => [...this.#latency.subarray(at * BUCKETS, (at + 1) * BUCKETS)]),
-      apps: Object.fromEntries([...this.#apps].map(([app, ring]) => [app, countsAt(ring, places)])),
-    };
+  read({ from, to, app }: HistoryQuery): HistoryPart {
+    const rings = app === undefined ? [...this.#apps.values()] : [this.#apps.get(app) ?? []];
+    const length = Math.max(0, to - from + 1);
+    const zeros = (width: number): number[] => Array<number>(length * width).fill(0);
+    const measured = zeros(1);
+    const [loopDelayMs, memoryBytes] = [zeros(1), zeros(1)];
+    const [latency, counts] = [zeros(LATENCY_COUNTS), zeros(WIDTH)];
+    for (let index = 0; index < length; index += 1) {
+      const at = (from + index) % HISTORY_STEPS;
+      if (this.#steps[at] !== from + index) continue;
+      measured[index] = 1;
+      loopDelayMs[index] = this.#process[at * 2] ?? 0;
+      memoryBytes[index] = this.#process[at * 2 + 1] ?? 0;
+      addAt(latency, index, this.#latency, at, LATENCY_COUNTS);
+      for (const ring of rings) addAt(counts, index, ring, at, WIDTH);
+    }
+    return { measured, loopDelayMs, memoryBytes, latency, counts, apps: [...this.#apps.keys()] };
   }
 
   #addApp(app: string, totals: readonly number[], at: number): void {
@@ -113,10 +129,11 @@ export class TrafficHistory {
 const differences = (now: readonly number[], before: readonly number[]): number[] =>
   now.map((count, index) => Math.max(0, count - (before[index] ?? 0)));
 
-const countsAt = (ring: Float64Array, places: readonly number[]): number[] =>
-  places.flatMap((at) => (at < 0 ? ZEROS : [...ring.subarray(at * WIDTH, (at + 1) * WIDTH)]));
-
-const ZEROS: readonly number[] = HISTORY_COUNTS.map(() => 0);
+/** Adds the values of one place of a ring to those of a step. */
+function addAt(sums: number[], step: number, ring: ArrayLike<number>, at: number, width: number): void {
+  for (let each = 0; each < width; each += 1)
+    sums[step * width + each] = (sums[step * width + each] ?? 0) + (ring[at * width + each] ?? 0);
+}
 
 /** Counts since the start, in the order of `HISTORY_COUNTS`. */
 const countsOf = (of: AppTraffic): number[] => [

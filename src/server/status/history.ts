@@ -4,6 +4,7 @@ import {
   HISTORY_STEP_MS,
   HISTORY_STEPS,
   type HistoryPart,
+  type HistoryQuery,
   lastStepAt,
   type ProcessSample,
   TrafficHistory,
@@ -18,12 +19,6 @@ const SETTLE_MS = 2000;
 /** Measures the delay of the event loop twenty times a second. */
 const RESOLUTION_MS = 50;
 
-/** Steps that are asked for, both included. */
-interface HistoryRequest {
-  readonly from: number;
-  readonly to: number;
-}
-
 /** Begins the history of this process, and reads that of all workers. */
 export function openHistory(
   traffic: Traffic,
@@ -32,15 +27,13 @@ export function openHistory(
 ): HistorySource {
   const own = new TrafficHistory({ traffic, measure: processSampler(), clock: Date.now, isOpen });
   own.start();
-  workers?.onRequest(HISTORY_REQUEST, (request) => {
-    const { from, to } = request as HistoryRequest;
-    return own.read(from, to);
-  });
-  const read = async (sinceMs: number): Promise<object> => {
+  workers?.onRequest(HISTORY_REQUEST, (query) => own.read(query as HistoryQuery));
+  const read = async (sinceMs: number, app: string | undefined): Promise<object> => {
     const to = lastStepAt(Date.now() - SETTLE_MS);
     const from = Math.max(to - HISTORY_STEPS + 1, Math.ceil(sinceMs / HISTORY_STEP_MS));
+    const query: HistoryQuery = { from, to, app };
     const parts =
-      workers === undefined ? [own.read(from, to)] : await workers.requestAll(HISTORY_REQUEST, { from, to });
+      workers === undefined ? [own.read(query)] : await workers.requestAll(HISTORY_REQUEST, query);
     return mergeHistory(parts as HistoryPart[], from, Math.max(0, to - from + 1));
   };
   return { read };

@@ -46,7 +46,7 @@ test('16.2 the token opens a session in a cookie that scripts and other sites do
   expect((await ask(server, 'GET', '/admin/status', { cookie })).status).toBe(401);
 });
 
-test('16.2 over TLS, and behind a trusted proxy that has it, the cookie is for TLS alone', async () => {
+test('16.2 behind a trusted proxy that has TLS the cookie is for TLS alone', async () => {
   const server = await startOperated(BEHIND_PROXY);
   const [secure, plain] = [await logIn(server, TOKEN, { 'x-forwarded-proto': 'https' }), await logIn(server)];
   expect(secure.headers['set-cookie']?.[0]).toMatch(/; Secure$/);

@@ -38,7 +38,7 @@ export interface AdminOptions extends StatusSource {
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
 
-/** Registers everything below `/admin`, for requests with the token (SPEC 11.5) or with a session of the console (SPEC 16.3). */
+/** Registers everything below `/admin`, for requests with the token (SPEC 11.5) or with a session of the console (SPEC 17.3). */
 export async function registerAdmin(server: FastifyInstance, options: AdminOptions): Promise<void> {
   if (options.console !== undefined) await addConsole(server, options.token, options.console);
   await server.register(

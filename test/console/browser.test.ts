@@ -76,7 +76,7 @@ withChromium('the console in a browser', () => {
     );
   };
 
-  test('16.2 refuses a wrong token in words, logs in with the right one, stays logged in after a reload, and logs out', async () => {
+  test('17.2 refuses a wrong token in words, logs in with the right one, stays logged in after a reload, and logs out', async () => {
     const server = await startOperated(operated());
     const { page, context, problems, requests } = await opened(server);
     await logInByKeyboard(page, 'wrong');
@@ -98,7 +98,7 @@ withChromium('the console in a browser', () => {
     expect(requests.filter((url) => !url.startsWith(`http://127.0.0.1:${server.port}/admin/`))).toEqual([]);
   });
 
-  test('16.4 the overview shows the state and the history of the server', async () => {
+  test('17.4 the overview shows the state and the history of the server', async () => {
     const server = await startOperated(operated());
     await openClient(server);
     const { page, problems } = await loggedIn(server);
@@ -110,7 +110,7 @@ withChromium('the console in a browser', () => {
     expect(problems).toEqual([]);
   });
 
-  test('16.5 the live view shows, filters, searches, pauses, clears and unfolds lines; payloads are masked until asked for', async () => {
+  test('17.5 the live view shows, filters, searches, pauses, clears and unfolds lines; payloads are masked until asked for', async () => {
     const server = await startOperated(operated());
     const { page, problems } = await loggedIn(server);
     await openView(page, 'Live');
@@ -155,7 +155,7 @@ withChromium('the console in a browser', () => {
     expect(problems).toEqual([]);
   });
 
-  test('16.5 hostile names, payloads, keys and addresses are text alone', async () => {
+  test('17.5 hostile names, payloads, keys and addresses are text alone', async () => {
     const server = await startOperated({ ...operated(), WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
     const { page, problems, requests } = await loggedIn(server);
     await openView(page, 'Live');
@@ -184,7 +184,7 @@ withChromium('the console in a browser', () => {
     expect(problems).toEqual([]);
   });
 
-  test('16.5 keeps 2000 lines, however many happen', async () => {
+  test('17.5 keeps 2000 lines, however many happen', async () => {
     const server = await startOperated(operated());
     const { page } = await loggedIn(server);
     await openView(page, 'Live');
@@ -209,13 +209,13 @@ withChromium('the console in a browser', () => {
     expect(await lines(page).count()).toBe(2000);
   });
 
-  test('16.3 says that the console is read-only', async () => {
+  test('17.3 says that the console is read-only', async () => {
     const server = await startOperated({ ...operated(), WAVEHALL_CONSOLE: 'read' });
     const { page } = await loggedIn(server);
     await page.getByText('read-only').waitFor();
   });
 
-  test('16.5 says that the server is away, and asks for the token when another one has begun', async () => {
+  test('17.5 says that the server is away, and asks for the token when another one has begun', async () => {
     const server = await startOperated(operated());
     const { page, problems } = await loggedIn(server);
     await openView(page, 'Live');
@@ -231,7 +231,7 @@ withChromium('the console in a browser', () => {
     expect(problems).toEqual([]);
   });
 
-  test('16.1 shows times in the zone of the browser', async () => {
+  test('17.1 shows times in the zone of the browser', async () => {
     const server = await startOperated(operated());
     const [tokyo, utc] = [await loggedIn(server, { timezoneId: 'Asia/Tokyo' }), await loggedIn(server)];
     const hours = [];
@@ -249,7 +249,7 @@ withChromium('the console in a browser', () => {
 
   for (const width of [1280, 390])
     for (const colorScheme of ['light', 'dark'] as const)
-      test(`16.1 has no serious fault for axe-core and fits at ${width} pixels, ${colorScheme}`, async () => {
+      test(`17.1 has no serious fault for axe-core and fits at ${width} pixels, ${colorScheme}`, async () => {
         const server = await startOperated(operated());
         const { page } = await opened(server, { width, colorScheme });
         await page.getByLabel('Admin token').waitFor();

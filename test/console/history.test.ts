@@ -16,7 +16,7 @@ const historyOf = async (server: TestServer, query = '') =>
 const sum = (values: readonly (number | null)[] = []) =>
   values.reduce<number>((total, each) => total + (each ?? 0), 0);
 
-test('16.4 has the traffic of all workers, for the token and for a session', async () => {
+test('17.4 has the traffic of all workers, for the token and for a session', async () => {
   const redis = await startRedis();
   try {
     const server = await startOperated(operated(redis), ['--workers', '2']);
@@ -46,7 +46,7 @@ test('16.4 has the traffic of all workers, for the token and for a session', asy
   }
 });
 
-test('16.4 refuses a question that is not one', async () => {
+test('17.4 refuses a question that is not one', async () => {
   const server = await startOperated(operated());
   for (const [query, error] of [
     ['?since=x', 'since: expected a Unix time in milliseconds'],

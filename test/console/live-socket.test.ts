@@ -56,7 +56,7 @@ async function publishUntilSeen(
   );
 }
 
-test('16.5 sends the lines of the live feed, for a session and for the token, without payloads unless they are asked for', async () => {
+test('17.5 sends the lines of the live feed, for a session and for the token, without payloads unless they are asked for', async () => {
   const server = await startOperated(operated());
   const [session, token] = [await open(server, await loggedIn(server)), await open(server)];
   const withPayload = await open(server, BEARER, `${PATH}?payload=1&channel=orders*`);
@@ -75,7 +75,7 @@ test('16.5 sends the lines of the live feed, for a session and for the token, wi
   );
 });
 
-test('16.5 refuses handshakes without a right, from other origins, with a wrong filter, and at other ports and paths', async () => {
+test('17.5 refuses handshakes without a right, from other origins, with a wrong filter, and at other ports and paths', async () => {
   const { server, main, api } = await startWithPorts({ WAVEHALL_ADMIN_TOKEN: TOKEN });
   const headers = await loggedIn(api as unknown as TestServer);
   const { cookie = '' } = headers;
@@ -93,12 +93,12 @@ test('16.5 refuses handshakes without a right, from other origins, with a wrong 
   expect((await Wire.open(server, `/app/${APP.key}?protocol=7`)).ended).toBeUndefined();
 });
 
-test('16.5 without a token the path is an unknown one', async () => {
+test('17.5 without a token the path is an unknown one', async () => {
   const server = await startOperated({ ...operated(), WAVEHALL_ADMIN_TOKEN: '' });
   expect(await refused(server, BEARER)).toBe(404);
 });
 
-test('16.5 is served in front of a cutover too', async () => {
+test('17.5 is served in front of a cutover too', async () => {
   const upstream = `http://127.0.0.1:${await freePort()}`;
   const server = await startOperated({
     ...operated(),
@@ -108,7 +108,7 @@ test('16.5 is served in front of a cutover too', async () => {
   expect(await refused(server, BEARER)).toBe(101);
 });
 
-test(`16.6 serves ${MAX_VIEWERS} viewers, those of the stream among them, and one more when one has left`, async () => {
+test(`17.6 serves ${MAX_VIEWERS} viewers, those of the stream among them, and one more when one has left`, async () => {
   const server = await startOperated(operated());
   const viewers: Wire[] = [];
   for (let viewer = 0; viewer < MAX_VIEWERS; viewer += 1) viewers.push(await open(server));
@@ -118,7 +118,7 @@ test(`16.6 serves ${MAX_VIEWERS} viewers, those of the stream among them, and on
   await eventually(async () => (await refused(server, BEARER)) === 101, 'a free place', LONG_MS);
 });
 
-test('16.5 a message of a viewer is not read; one that is too large ends its socket, and nothing else', async () => {
+test('17.5 a message of a viewer is not read; one that is too large ends its socket, and nothing else', async () => {
   const server = await startOperated(operated());
   const [small, large] = [await open(server), await open(server)];
   small.socket.send('x'.repeat(MAX_MESSAGE_BYTES));
@@ -127,7 +127,7 @@ test('16.5 a message of a viewer is not read; one that is too large ends its soc
   await publishUntilSeen(server, small, 'after');
 });
 
-test('16.5 ends when the session does', async () => {
+test('17.5 ends when the session does', async () => {
   const server = await startOperated(operated());
   const headers = await loggedIn(server);
   const viewer = await open(server, headers);
@@ -143,7 +143,7 @@ test('2.13 the live sockets end when the server stops', async () => {
   expect(await server.exited).toBe(0);
 });
 
-test('16.5 leaves lines out for a viewer that does not read, and says how many', async () => {
+test('17.5 leaves lines out for a viewer that does not read, and says how many', async () => {
   const line = { atMs: 0, type: 'published', event: 'x'.repeat(10_000) } as const;
   let sent = 0;
   const read = () => {

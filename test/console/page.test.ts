@@ -16,7 +16,7 @@ const filesIn = (): readonly string[] =>
     .filter((each) => each.isFile())
     .map(({ parentPath, name }) => `${parentPath}/${name}`.slice(BUILT.length).replace(/^\//, ''));
 
-test('16.1 serves the page and each of its files from this server, with headers that forbid all others', async () => {
+test('17.1 serves the page and each of its files from this server, with headers that forbid all others', async () => {
   const server = await startOperated(operated());
   const page = await ask(server, 'GET', '/admin/console/');
   expect([page.status, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
@@ -42,13 +42,13 @@ test('16.1 serves the page and each of its files from this server, with headers 
   }
 });
 
-test('16.1 redirects to the page relative to the path that was asked for', async () => {
+test('17.1 redirects to the page relative to the path that was asked for', async () => {
   const server = await startOperated(operated());
   const { status, headers } = await ask(server, 'GET', '/admin/console');
   expect([status, headers.location]).toEqual([302, 'console/']);
 });
 
-test('16.1 answers 404 for every other path, and for a file outside of the page', async () => {
+test('17.1 answers 404 for every other path, and for a file outside of the page', async () => {
   const server = await startOperated(operated());
   for (const path of [
     'nothing',
@@ -66,7 +66,7 @@ test('16.1 answers 404 for every other path, and for a file outside of the page'
   }
 });
 
-test('16.1 is off without a token, and with WAVEHALL_CONSOLE=off', async () => {
+test('17.1 is off without a token, and with WAVEHALL_CONSOLE=off', async () => {
   for (const env of [
     { ...operated(), WAVEHALL_ADMIN_TOKEN: '' },
     { ...operated(), WAVEHALL_CONSOLE: 'off' },
@@ -77,19 +77,19 @@ test('16.1 is off without a token, and with WAVEHALL_CONSOLE=off', async () => {
   }
 });
 
-test('16.1 is at the port of the admin API alone', async () => {
+test('17.1 is at the port of the admin API alone', async () => {
   const { main, api, metrics } = await startWithPorts({ WAVEHALL_ADMIN_TOKEN: 'token' });
   const statuses = [main, api, metrics].map(async (port) => (await get(port, '/admin/console/')).status);
   expect(await Promise.all(statuses)).toEqual([404, 200, 404]);
 });
 
-test(`16.1 the page has less than ${MAX_PAGE_BYTES / 1000} kB, compressed`, () => {
+test(`17.1 the page has less than ${MAX_PAGE_BYTES / 1000} kB, compressed`, () => {
   const bytes = filesIn().reduce((sum, name) => sum + gzipSync(readFileSync(BUILT + name)).length, 0);
   expect(bytes).toBeGreaterThan(1000);
   expect(bytes).toBeLessThan(MAX_PAGE_BYTES);
 });
 
-test('16.1 no file of the page names another server', () => {
+test('17.1 no file of the page names another server', () => {
   for (const name of filesIn()) {
     const found = readFileSync(BUILT + name, 'utf8').match(/https?:\/\/[\w.-]+\.[a-z]+/g) ?? [];
     expect([name, found.filter((url) => !/w3\.org$/.test(url))]).toEqual([name, []]);

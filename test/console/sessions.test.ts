@@ -26,7 +26,7 @@ const READABLE = ['/status', '/apps', '/webhooks', '/cutover'];
 const session = (server: TestServer, cookie: string) =>
   ask(server, 'GET', '/admin/console/session', { ...pageHeaders(server), cookie });
 
-test('16.2 the token opens a session in a cookie that scripts and other sites do not get, and log-out ends it', async () => {
+test('17.2 the token opens a session in a cookie that scripts and other sites do not get, and log-out ends it', async () => {
   const server = await startOperated(operated());
   const answer = await logIn(server);
   expect([answer.status, answer.json]).toEqual([200, { mode: 'on' }]);
@@ -46,14 +46,14 @@ test('16.2 the token opens a session in a cookie that scripts and other sites do
   expect((await ask(server, 'GET', '/admin/status', { cookie })).status).toBe(401);
 });
 
-test('16.2 behind a trusted proxy that has TLS the cookie is for TLS alone', async () => {
+test('17.2 behind a trusted proxy that has TLS the cookie is for TLS alone', async () => {
   const server = await startOperated(BEHIND_PROXY);
   const [secure, plain] = [await logIn(server, TOKEN, { 'x-forwarded-proto': 'https' }), await logIn(server)];
   expect(secure.headers['set-cookie']?.[0]).toMatch(/; Secure$/);
   expect(plain.headers['set-cookie']?.[0]).not.toContain('Secure');
 });
 
-test('16.2 the path of the cookie is the one that the page has behind a proxy, and never another', async () => {
+test('17.2 the path of the cookie is the one that the page has behind a proxy, and never another', async () => {
   const server = await startOperated(operated());
   const pathFor = async (path: string) =>
     /Path=([^;]*);/.exec(
@@ -72,7 +72,7 @@ test('16.2 the path of the cookie is the one that the page has behind a proxy, a
     expect(await pathFor(wrong)).toBe('/admin');
 });
 
-test('16.2 a log-in that is no token gets 401, one of another page 403, a large one 413', async () => {
+test('17.2 a log-in that is no token gets 401, one of another page 403, a large one 413', async () => {
   const server = await startOperated(BEHIND_PROXY);
   const bodies = [
     { token: '' },
@@ -121,7 +121,7 @@ test('16.2 a log-in that is no token gets 401, one of another page 403, a large 
   expect((await ask(server, 'POST', '/admin/console/session', large, padded(2049))).status).toBe(413);
 });
 
-test(`16.2 after ${MAX_WRONG_TOKENS} wrong tokens an address waits, with the right one too; others do not`, async () => {
+test(`17.2 after ${MAX_WRONG_TOKENS} wrong tokens an address waits, with the right one too; others do not`, async () => {
   const server = await startOperated(BEHIND_PROXY);
   for (let attempt = 0; attempt < MAX_WRONG_TOKENS; attempt += 1)
     expect((await logIn(server, 'wrong', from('10.0.0.1'))).status).toBe(401);
@@ -134,7 +134,7 @@ test(`16.2 after ${MAX_WRONG_TOKENS} wrong tokens an address waits, with the rig
   expect(server.output()).not.toContain(TOKEN);
 });
 
-test('16.6 wrong tokens are forgotten after a minute, or when the address logs in; an IPv6 network is one address', () => {
+test('17.6 wrong tokens are forgotten after a minute, or when the address logs in; an IPv6 network is one address', () => {
   const attempts = new LoginAttempts();
   const fail = (address: string, times: number, atMs = 0) => {
     for (let attempt = 0; attempt < times; attempt += 1) attempts.failed(address, atMs);
@@ -153,7 +153,7 @@ test('16.6 wrong tokens are forgotten after a minute, or when the address logs i
   expect(attempts.waitMs('2001:db8:0:7::1', 1)).toBe(0);
 });
 
-test(`16.6 remembers ${MAX_ADDRESSES} addresses, and forgets the first of one more`, () => {
+test(`17.6 remembers ${MAX_ADDRESSES} addresses, and forgets the first of one more`, () => {
   const attempts = new LoginAttempts();
   for (let attempt = 0; attempt < MAX_WRONG_TOKENS; attempt += 1) attempts.failed('first', 0);
   for (let address = 1; address < MAX_ADDRESSES; address += 1) attempts.failed(`a${address}`, 0);
@@ -162,7 +162,7 @@ test(`16.6 remembers ${MAX_ADDRESSES} addresses, and forgets the first of one mo
   expect(attempts.waitMs('first', 1)).toBe(0);
 });
 
-test(`16.6 keeps ${MAX_SESSIONS} sessions for 12 hours; one more ends the oldest`, async () => {
+test(`17.6 keeps ${MAX_SESSIONS} sessions for 12 hours; one more ends the oldest`, async () => {
   let nowMs = 0;
   const sessions = new SharedSessions(new Sessions(), undefined, () => nowMs);
   const ids = [];
@@ -177,7 +177,7 @@ test(`16.6 keeps ${MAX_SESSIONS} sessions for 12 hours; one more ends the oldest
   expect(await sessions.has(ids[1]!)).toBe(false);
 });
 
-test('16.3 a session reads what the page needs, and no answer has a secret', async () => {
+test('17.3 a session reads what the page needs, and no answer has a secret', async () => {
   const server = await startOperated(operated());
   const headers = await loggedIn(server);
   for (const path of READABLE) {
@@ -202,7 +202,7 @@ test('16.3 a session reads what the page needs, and no answer has a secret', asy
     ]).toEqual([path, 403]);
 });
 
-test('16.3 a cookie that was stolen does nothing on a page of another origin, and an invented one nothing at all', async () => {
+test('17.3 a cookie that was stolen does nothing on a page of another origin, and an invented one nothing at all', async () => {
   const server = await startOperated(operated());
   const { cookie = '' } = await loggedIn(server);
   for (const foreign of [
@@ -243,7 +243,7 @@ test('16.3 a cookie that was stolen does nothing on a page of another origin, an
     ).toBe(401);
 });
 
-test('16.3 an action needs the header of the page and its origin; the log has a line for each', async () => {
+test('17.3 an action needs the header of the page and its origin; the log has a line for each', async () => {
   const server = await startOperated(operated());
   const headers = await loggedIn(server);
   const act = (given: Record<string, string>) =>
@@ -262,7 +262,7 @@ test('16.3 an action needs the header of the page and its origin; the log has a 
   );
 });
 
-test('16.3 in read-only mode every action gets 403, and the log says so', async () => {
+test('17.3 in read-only mode every action gets 403, and the log says so', async () => {
   const server = await startOperated({ ...operated(), WAVEHALL_CONSOLE: 'read' });
   const headers = await loggedIn(server);
   expect((await session(server, headers.cookie ?? '')).json).toEqual({ mode: 'read' });
@@ -277,7 +277,7 @@ test('16.3 in read-only mode every action gets 403, and the log says so', async 
   );
 });
 
-test('16.2 all workers know a session, one that began later too, and none after the log-out', async () => {
+test('17.2 all workers know a session, one that began later too, and none after the log-out', async () => {
   const redis = await startRedis();
   try {
     const server = await startOperated(operated(redis), ['--workers', '3']);

@@ -8,7 +8,7 @@ import { logInByKeyboard, openView } from './browser-page.ts';
 vi.setConfig({ testTimeout: 4 * LONG_MS });
 
 withChromium('the console over TLS', () => {
-  test('16.2 over TLS the cookie is for TLS alone, and the live socket opens', async () => {
+  test('17.2 over TLS the cookie is for TLS alone, and the live socket opens', async () => {
     const certificate = selfSigned();
     onTestFinished(() => certificate.remove());
     const server = await startOperated({

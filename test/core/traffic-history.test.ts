@@ -33,7 +33,7 @@ function opened() {
   return { traffic, history, end, merged };
 }
 
-test('16.4 a step has what happened in it, and the connections at its end', () => {
+test('17.4 a step has what happened in it, and the connections at its end', () => {
   const { traffic, end, merged } = opened();
   const shop = traffic.of('shop');
   shop.connections.add('websocket', 10);
@@ -61,7 +61,7 @@ test('16.4 a step has what happened in it, and the connections at its end', () =
   expect(merged(FIRST + 3, FIRST + 3, 'unknown').counts.deliveries).toEqual([0]);
 });
 
-test('16.4 a step that was not measured is null, and one that has been overwritten too', () => {
+test('17.4 a step that was not measured is null, and one that has been overwritten too', () => {
   const { traffic, end, merged } = opened();
   traffic.of('shop').deliveries = 1;
   end(FIRST);
@@ -75,7 +75,7 @@ test('16.4 a step that was not measured is null, and one that has been overwritt
   expect(merged(FIRST, FIRST).loopDelayMs).toEqual([null]);
 });
 
-test(`16.6 keeps ${HISTORY_STEPS} steps, and forgets the first of one more`, () => {
+test(`17.6 keeps ${HISTORY_STEPS} steps, and forgets the first of one more`, () => {
   const { end, merged } = opened();
   for (let step = 0; step < HISTORY_STEPS; step += 1) end(FIRST + step);
   expect(merged(FIRST, FIRST + HISTORY_STEPS - 1).loopDelayMs).toEqual(Array(HISTORY_STEPS).fill(3));
@@ -83,7 +83,7 @@ test(`16.6 keeps ${HISTORY_STEPS} steps, and forgets the first of one more`, () 
   expect(merged(FIRST, FIRST + 1).loopDelayMs).toEqual([null, 3]);
 });
 
-test(`16.6 has ${MAX_COUNTED_APPS} apps by their names, and all others as one`, () => {
+test(`17.6 has ${MAX_COUNTED_APPS} apps by their names, and all others as one`, () => {
   const { traffic, end, merged } = opened();
   for (let app = 0; app < MAX_COUNTED_APPS; app += 1) traffic.of(`a${app}`).deliveries = 1;
   end(FIRST);
@@ -96,14 +96,14 @@ test(`16.6 has ${MAX_COUNTED_APPS} apps by their names, and all others as one`, 
   expect(counts.deliveries).toEqual([2]);
 });
 
-test('16.4 an app without any traffic takes no room', () => {
+test('17.4 an app without any traffic takes no room', () => {
   const { traffic, end, merged } = opened();
   traffic.of('idle');
   end(FIRST);
   expect(merged(FIRST, FIRST).apps).toEqual([]);
 });
 
-test('16.4 processes are merged: sums, the slowest loop, one latency of all', () => {
+test('17.4 processes are merged: sums, the slowest loop, one latency of all', () => {
   const part = (loopDelayMs: number, fast: number, slow: number, measured = 1) => ({
     measured: [measured],
     loopDelayMs: [loopDelayMs],
@@ -123,7 +123,7 @@ test('16.4 processes are merged: sums, the slowest loop, one latency of all', ()
   expect(mergeHistory([], FIRST, 2)).toMatchObject({ loopDelayMs: [null, null], apps: [] });
 });
 
-test('16.4 latency is the bound below which the part of the deliveries is', () => {
+test('17.4 latency is the bound below which the part of the deliveries is', () => {
   const counts = DURATION_BOUNDS_SECONDS.map(() => 0).concat(0);
   expect(quantileMs(counts, 0.5)).toBeNull();
   counts[3] = 99;
@@ -131,6 +131,6 @@ test('16.4 latency is the bound below which the part of the deliveries is', () =
   expect([quantileMs(counts, 0.5), quantileMs(counts, 0.99), quantileMs(counts, 1)]).toEqual([5, 5, 10_000]);
 });
 
-test('16.4 the step that runs is not the last one', () => {
+test('17.4 the step that runs is not the last one', () => {
   expect([lastStepAt(20_000), lastStepAt(29_999), lastStepAt(30_000)]).toEqual([1, 1, 2]);
 });

@@ -32,7 +32,7 @@ const TOKEN_ONLY = refusal(
   'Only the token of WAVEHALL_ADMIN_TOKEN allows this, not a session of the console.',
 );
 
-/** Decides on requests to the admin API that carry the cookie of the console in place of the token (SPEC 16.3). */
+/** Decides on requests to the admin API that carry the cookie of the console in place of the token (SPEC 17.3). */
 export class ConsoleAccess {
   readonly #options: ConsoleOptions;
   readonly #actions = new WeakSet<FastifyRequest>();

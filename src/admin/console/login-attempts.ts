@@ -9,7 +9,7 @@ interface Wrong {
   count: number;
 }
 
-/** Counts wrong tokens by address (SPEC 16.2). */
+/** Counts wrong tokens by address (SPEC 17.2). */
 export class LoginAttempts {
   readonly #byNetwork = new Map<string, Wrong>();
 

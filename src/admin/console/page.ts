@@ -11,7 +11,7 @@ import { addSessionRoutes } from './session-routes.ts';
 const SLASH = { prefixTrailingSlash: 'slash' } as const;
 const NOT_BUILT = 'The page of the console is not built: npm run build.';
 
-/** Serves the page of the console, and its log-in, without a token: the page itself has no data (SPEC 16.1). */
+/** Serves the page of the console, and its log-in, without a token: the page itself has no data (SPEC 17.1). */
 export async function addConsole(
   server: FastifyInstance,
   token: string,

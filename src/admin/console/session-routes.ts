@@ -9,7 +9,7 @@ import { SESSION_MS } from './sessions.ts';
 
 const MAX_BODY_BYTES = 2048;
 
-/** Adds log-in, log-out and the state of a session (SPEC 16.2). */
+/** Adds log-in, log-out and the state of a session (SPEC 17.2). */
 export function addSessionRoutes(scope: FastifyInstance, token: string, options: ConsoleOptions): void {
   const attempts = new LoginAttempts();
   const { sessions, mode, client, logger } = options;

@@ -3,7 +3,7 @@ export const SESSION_MS = 12 * 3_600_000;
 /** Sessions at the same time; a further one ends the oldest. */
 export const MAX_SESSIONS = 100;
 
-/** Sessions of the console that this process knows, by the digest of their ids (SPEC 16.2). Bounded in number and time. */
+/** Sessions of the console that this process knows, by the digest of their ids (SPEC 17.2). Bounded in number and time. */
 export class Sessions {
   /** In the order in which they were opened. */
   readonly #untilMs = new Map<string, number>();

@@ -8,7 +8,7 @@ export interface HistorySource {
   read(sinceMs: number, app: string | undefined): Promise<object>;
 }
 
-/** Adds `/history` (SPEC 16.4). */
+/** Adds `/history` (SPEC 17.4). */
 export function addHistoryRoute(scope: FastifyInstance, history: HistorySource): void {
   scope.get('/history', async ({ raw }, reply) => {
     const given = new URLSearchParams(splitTarget(raw.url)[1]);

@@ -26,7 +26,7 @@ export interface LiveOptions {
 
 const ALWAYS: LiveOptions = { isAllowed: () => Promise.resolve(true) };
 
-/** Adds `/live`, a stream of JSON lines (SPEC 11.5), and `/live/socket`, the same as a WebSocket (SPEC 16.5). */
+/** Adds `/live`, a stream of JSON lines (SPEC 11.5), and `/live/socket`, the same as a WebSocket (SPEC 17.5). */
 export function addLiveRoute(scope: FastifyInstance, live: LiveSource, options: LiveOptions = ALWAYS): void {
   const viewers = new Viewers(live, options);
   scope.get('/live', (request, reply) => {

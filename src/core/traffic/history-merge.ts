@@ -3,7 +3,7 @@ import { HISTORY_COUNTS, HISTORY_STEP_MS, type HistoryPart, LATENCY_COUNTS } fro
 
 type Values = readonly (number | null)[];
 
-/** Answer of `GET /admin/history` (SPEC 16.4). */
+/** Answer of `GET /admin/history` (SPEC 17.4). */
 export interface History {
   readonly stepMs: number;
   /** Beginning of the first step. */

@@ -14,7 +14,7 @@ export interface ConsoleSource {
   open(workers: WorkerGroup | undefined): ConsoleOptions;
 }
 
-/** Makes what the console needs (SPEC 16); `undefined` when it is off. */
+/** Makes what the console needs (SPEC 17); `undefined` when it is off. */
 export function consoleSource(
   { console: mode, trustedProxies }: Pick<Config, 'console' | 'trustedProxies'>,
   refusals: Pick<Refusals, 'count'>,

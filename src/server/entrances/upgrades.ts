@@ -12,7 +12,7 @@ const asksForWebSocket = ({ headers }: IncomingMessage): boolean =>
 const LIVE_SOCKET = '/admin/live/socket';
 const LIVE_UPGRADE = Symbol('upgrade of the live socket');
 
-/** Upgrades of the live socket (SPEC 16.5), which go through the framework; all others go past it. */
+/** Upgrades of the live socket (SPEC 17.5), which go through the framework; all others go past it. */
 export function liveUpgrades(http: EventEmitter): LiveUpgrades {
   const on = (_event: 'upgrade', listener: OnUpgrade) => http.on(LIVE_UPGRADE, listener);
   const removeListener = (_event: 'upgrade', listener: OnUpgrade) => http.off(LIVE_UPGRADE, listener);

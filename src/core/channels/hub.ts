@@ -36,7 +36,8 @@ interface HubDeps {
 
 /** The connections of this node, the channels that each is on, and the events on their way to them. */
 export class Hub {
-  readonly #apps: AppScopes<LocalChannel>;
+  /** Connections and channels by app; others only look. */
+  readonly scopes: AppScopes<LocalChannel>;
   readonly #broker: Broker;
   readonly #membership: Membership;
   readonly #fanOut: ChannelFanOut;
@@ -49,7 +50,7 @@ export class Hub {
     this.#fanOut = deps.fanOut;
     this.#logger = deps.logger;
     this.#traffic = deps.traffic;
-    this.#apps = new AppScopes<LocalChannel>(
+    this.scopes = new AppScopes<LocalChannel>(
       (app) => new AppShare(app, deps.traffic.of(app), deps.maxWaitingBytes),
       (ref, share) => new LocalChannel(ref, share),
     );
@@ -64,24 +65,24 @@ export class Hub {
 
   /** False when a connection of that app has this id already. */
   add(connection: Connection): boolean {
-    return this.#apps.add(connection);
+    return this.scopes.add(connection);
   }
 
   remove(connection: Connection): void {
-    this.#apps.remove(connection);
+    this.scopes.remove(connection);
   }
 
   connection(app: string, socketId: string): Connection | undefined {
-    return this.#apps.connection(app, socketId);
+    return this.scopes.connection(app, socketId);
   }
 
   /** Lists the connections of one app, or of all. */
   connections(app?: string): Iterable<Connection> {
-    return this.#apps.connections(app);
+    return this.scopes.connections(app);
   }
 
   get size(): number {
-    return this.#apps.size;
+    return this.scopes.size;
   }
 
   // --- subscriptions ---------------------------------------------------------------------------
@@ -101,7 +102,7 @@ export class Hub {
     member: Member | undefined,
     check?: () => Promise<void>,
   ): Promise<Subscription> {
-    const channel = this.#apps.channel({ app: connection.app.id, channel: name });
+    const channel = this.scopes.channel({ app: connection.app.id, channel: name });
     return this.#underMutex(channel, async () => {
       if (check !== undefined) await check();
       if (channel.occupants === 0) await this.#begin(channel);
@@ -126,7 +127,7 @@ export class Hub {
    * When `check` or the cluster rejects, it stays the member that it was.
    */
   changeMember(subscription: Subscription, member: Member, check: () => Promise<void>): Promise<void> {
-    const channel = this.#apps.channel(subscription.ref);
+    const channel = this.scopes.channel(subscription.ref);
     return this.#underMutex(channel, async () => {
       await check();
       const { member: before, connection, ref } = subscription;
@@ -148,7 +149,7 @@ export class Hub {
   /** `sent`: position up to which it was sent the history, which may be ahead of what this node has received. */
   release(subscription: Subscription, sent?: Position): void {
     if (subscription.held === undefined) return;
-    const channel = this.#apps.channel(subscription.ref);
+    const channel = this.scopes.channel(subscription.ref);
     this.#fanOut.release(channel, subscription, sent);
     if (channel.mustLearnNewest) void this.#learnUntilKnown(channel);
     if (this.live.isWatched) this.live.subscribed(subscription);
@@ -156,7 +157,7 @@ export class Hub {
 
   /** The only way out of a channel: unsubscribed, closed, or failed while subscribing. Leaving twice is not an error. */
   leave(subscription: Subscription): Promise<void> {
-    const channel = this.#apps.channel(subscription.ref);
+    const channel = this.scopes.channel(subscription.ref);
     return this.#underMutex(channel, () => this.#exit(channel, subscription));
   }
 
@@ -165,7 +166,7 @@ export class Hub {
    * is nothing to depart.
    */
   leaveForNow(subscription: Subscription): Promise<boolean> {
-    const channel = this.#apps.channel(subscription.ref);
+    const channel = this.scopes.channel(subscription.ref);
     return this.#underMutex(channel, () => {
       const isOnIt = this.#drop(channel, subscription);
       if (isOnIt) channel.departing += 1;
@@ -175,7 +176,7 @@ export class Hub {
 
   /** Once for each `leaveForNow` that was true. */
   depart({ ref, member }: Subscription): Promise<void> {
-    const channel = this.#apps.channel(ref);
+    const channel = this.scopes.channel(ref);
     return this.#underMutex(channel, () => {
       channel.departing -= 1;
       return this.#reportExit(channel, member);
@@ -186,7 +187,7 @@ export class Hub {
 
   /** Passes an event, from this node or another, on to the channel's subscribers here. Never throws. */
   deliver(ref: ChannelRef, event: ChannelEvent): void {
-    const channel = this.#apps.known(ref);
+    const channel = this.scopes.known(ref);
     if (channel === undefined) return;
     if (this.#logger.debugging) this.#logger.debug('Broadcasting To', ref.channel, event.payload);
     this.#fanOut.push(channel, event);
@@ -194,37 +195,37 @@ export class Hub {
 
   /** Measures the time until this event is written to the channel's sockets here; without any, nothing is measured. */
   measureDelivery(ref: ChannelRef, sample: DeliverySample): void {
-    const channel = this.#apps.known(ref);
+    const channel = this.scopes.known(ref);
     if (channel !== undefined) channel.sample = sample;
   }
 
   /** True when the sockets here of the channel, or of its app, are so far behind that more events would only wait in memory. */
   hasBacklog(ref: ChannelRef): boolean {
-    const channel = this.#apps.known(ref);
+    const channel = this.scopes.known(ref);
     return channel !== undefined && hasBacklog(channel);
   }
 
   /** Resolves when neither the channel nor its app is behind any more; all callers share one promise. `undefined`: it is not behind. */
   caughtUp(ref: ChannelRef): Promise<void> | undefined {
-    const channel = this.#apps.known(ref);
+    const channel = this.scopes.known(ref);
     return channel && caughtUp(channel);
   }
 
   /** The events of this client's channels that are not sent to it yet, as one entry for each channel. */
   pendingDeliveries({ subscriptions }: Connection): readonly PendingDelivery[] {
     return subscriptions
-      .map((subscription) => ({ subscription, upTo: this.#apps.channel(subscription.ref).localSequence }))
+      .map((subscription) => ({ subscription, upTo: this.scopes.channel(subscription.ref).localSequence }))
       .filter(isPendingDelivery);
   }
 
   /** Position up to which everything was written to a subscriber; `undefined`: it is not known. */
   writtenPosition(subscription: Subscription): Position | undefined {
-    return this.#apps.known(subscription.ref)?.writtenPosition(subscription);
+    return this.scopes.known(subscription.ref)?.writtenPosition(subscription);
   }
 
   /** Position after which the events come that are held for a subscriber; `undefined`: it is not known. */
   startPosition(subscription: Subscription): Position | undefined {
-    return this.#apps.known(subscription.ref)?.startPosition(subscription);
+    return this.scopes.known(subscription.ref)?.startPosition(subscription);
   }
 
   /**
@@ -232,7 +233,7 @@ export class Hub {
    * the broker if that is not known; all callers share one try.
    */
   async hasBegun(ref: ChannelRef, sent?: Position): Promise<boolean> {
-    const channel = this.#apps.known(ref);
+    const channel = this.scopes.known(ref);
     if (channel === undefined || channel.isOfTimeOf(sent)) return true;
     await this.#askForNewest(channel);
     return channel.isOfTimeOf(sent);
@@ -240,7 +241,7 @@ export class Hub {
 
   /** True on a presence channel with so many members here. */
   isAmongMembers({ subscriptions }: Connection, members: number): boolean {
-    const usersOn = (ref: ChannelRef): number => this.#apps.known(ref)?.users?.size ?? 0;
+    const usersOn = (ref: ChannelRef): number => this.scopes.known(ref)?.users?.size ?? 0;
     return subscriptions.some(({ ref, member }) => member !== undefined && usersOn(ref) >= members);
   }
 
@@ -276,7 +277,7 @@ export class Hub {
     }
     channel.callsInside -= 1;
     channel.isLearning = false;
-    this.#apps.forgetUnused(channel);
+    this.scopes.forgetUnused(channel);
   }
 
   async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {
@@ -330,7 +331,7 @@ export class Hub {
       return await channel.mutex.run(task);
     } finally {
       channel.callsInside -= 1;
-      this.#apps.forgetUnused(channel);
+      this.scopes.forgetUnused(channel);
     }
   }
 }

@@ -4,6 +4,7 @@ import type { DecisionStore } from './decisions.ts';
 import type { Broker, CachedEvents, History } from './events.ts';
 import type { IdempotencyKeys } from './nodes/idempotency.ts';
 import type { Handover } from './nodes/handover.ts';
+import type { NodeQuestions } from './nodes/node-questions.ts';
 import type { LossMeter } from './nodes/loss-meter.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
@@ -69,6 +70,8 @@ export interface Stores {
   readonly lossMeter?: LossMeter;
   /** `undefined`: this node is the only one. */
   readonly clusterLoad?: ClusterLoad;
+  /** `undefined`: this node is the only one. */
+  readonly nodeQuestions?: NodeQuestions;
   /** `undefined`: the state is in no process. */
   readonly handover?: Handover;
   /** `undefined`: no app has webhooks. */

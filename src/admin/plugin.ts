@@ -4,6 +4,8 @@ import { ConsoleAccess } from './console/access.ts';
 import type { ConsoleOptions } from './console/options.ts';
 import { addConsole } from './console/page.ts';
 import { sessionIn } from './console/requests.ts';
+import { addInspectionRoutes } from './inspect/routes.ts';
+import type { InspectionSource } from './inspect/source.ts';
 import { BadRequest } from './requests.ts';
 import { answerError, sendError } from './routes/answers.ts';
 import { addAuthRoutes, type ForgetControl } from './routes/auth.ts';
@@ -32,6 +34,8 @@ export interface AdminOptions extends StatusSource {
   readonly liveUpgrades?: LiveUpgrades | undefined;
   /** `undefined`: nothing is measured. */
   readonly history?: HistorySource | undefined;
+  /** `undefined`: nobody looks into channels and connections. */
+  readonly inspection?: InspectionSource | undefined;
   /** `undefined`: there is no console. */
   readonly console?: ConsoleOptions | undefined;
   /** Metrics in Prometheus' text format. */
@@ -57,6 +61,7 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
           !isWithSession(request) || access === undefined || (await access.isOpen(request)),
       });
       if (options.history !== undefined) addHistoryRoute(scope, options.history);
+      if (options.inspection !== undefined) addInspectionRoutes(scope, options.inspection);
       addRestartRoutes(scope, options.restart);
       addWebhookRoutes(scope, options.webhooks);
       addAuthRoutes(scope, options.auth);

@@ -18,6 +18,7 @@ import type { Metrics, WorkerMetrics } from '../observability/metrics.ts';
 import { shownApps } from './status/app-list.ts';
 import type { ConsoleSource } from './access/console.ts';
 import { liveUpgrades } from './entrances/upgrades.ts';
+import { Inspection, type InspectionDeps } from './live/inspection.ts';
 import { LiveSource } from './live/live-source.ts';
 import { workerMetrics } from './metrics.ts';
 import { openHistory } from './status/history.ts';
@@ -45,6 +46,7 @@ export interface AdminDeps {
   readonly webhooks: WebhookControl | undefined;
   /** `undefined`: there is no auth gateway. */
   readonly auth: ForgetControl | undefined;
+  readonly inspection: InspectionDeps;
   /** `undefined`: there is no console. */
   readonly console: ConsoleSource | undefined;
 }
@@ -68,6 +70,7 @@ export async function openAdmin(
     live: new LiveSource(traffic.live, workers, isOpen),
     liveUpgrades: liveUpgrades(http.server),
     history: openHistory(traffic, workers, isOpen),
+    inspection: new Inspection(deps.inspection, workers),
     console: deps.console?.open(workers),
     webhooks,
     auth,

@@ -7,6 +7,7 @@ import type { Logger } from '../core/ports/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { RequestCounts } from '../http/request-counts.ts';
 import { consoleSource } from './access/console.ts';
+import { forgettingCommands } from './access/forgetting.ts';
 import { openTokenAccess, type TokenAccess } from './access/tokens.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
@@ -21,6 +22,8 @@ import { probeContext } from './health/self-check.ts';
 import { maxLingering } from './entrances/http.ts';
 import { unavailability } from './entrances/unavailability.ts';
 import { openHttpFallback } from './http-fallback.ts';
+import type { InspectionDeps } from './live/inspection.ts';
+import { sharedQuestions } from './live/shared-questions.ts';
 import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
@@ -204,11 +207,20 @@ async function openOperatorRoutes(
     webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
     auth: forgetControl(auth),
     traffic: core.traffic,
+    inspection: inspectionDeps(parts),
     console: consoleSource(config, core.refusals, parts.logger),
     isOpen,
   });
   return metrics;
 }
+
+/** Needs of those who look into channels and connections. */
+const inspectionDeps = ({ config, core, stores }: ServerParts): InspectionDeps => ({
+  ...{ ...core, stores },
+  nodeCommands: config.auth ? forgettingCommands(stores) : stores.nodeCommands,
+  buffers: { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes },
+  nodeQuestions: stores.nodeQuestions && sharedQuestions(stores.nodeQuestions),
+});
 
 async function receiveFromCluster(
   { nodeCommands, broker }: Stores,

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { isJsonObject } from '#protocol';
 import type { ConsoleOptions } from './options.ts';
 import { CONSOLE_HEADER, isOwnOrigin, sessionIn } from './requests.ts';
 
@@ -12,10 +13,25 @@ const READ: ReadonlySet<string | undefined> = new Set([
   '/admin/cutover',
   '/admin/webhooks',
   '/admin/webhooks/failed',
+  '/admin/channels',
+  '/admin/channel',
+  '/admin/users',
+  '/admin/user',
+  '/admin/connection',
 ]);
 
 /** Routes by which the page changes something; none has a secret in its answer. */
-const ACTIONS: ReadonlySet<string | undefined> = new Set(['/admin/webhooks/replay', '/admin/webhooks/test']);
+const ACTIONS: ReadonlySet<string | undefined> = new Set([
+  '/admin/webhooks/replay',
+  '/admin/webhooks/test',
+  '/admin/connection/reconnect',
+  '/admin/connection/end',
+  '/admin/user/end',
+]);
+
+/** Fields of the body of an action that its line in the log has. */
+const TARGETS = ['app', 'socket', 'user'] as const;
+const MAX_TARGET_CHARS = 200;
 
 export interface AccessRefusal {
   readonly status: 401 | 403;
@@ -68,10 +84,22 @@ export class ConsoleAccess {
       if (this.#actions.has(request))
         logger.warn('Action in the console', {
           action,
+          ...targetOf(request.body),
           address: client(request.raw).address,
           status: reply.statusCode,
         });
       done();
     });
   }
+}
+
+/** Concerned by an action, as far as its body is one. */
+function targetOf(body: unknown): Readonly<Record<string, string>> {
+  const fields = isJsonObject(body) ? body : {};
+  const texts = TARGETS.map((name) => [name, fields[name]] as const);
+  return Object.fromEntries(
+    texts.flatMap(([name, text]) =>
+      typeof text === 'string' ? [[name, text.slice(0, MAX_TARGET_CHARS)]] : [],
+    ),
+  );
 }

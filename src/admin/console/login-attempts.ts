@@ -4,34 +4,43 @@ export const WRONG_TOKENS_MS = 60_000;
 /** Addresses that are remembered; beyond, those that began first are forgotten. */
 export const MAX_ADDRESSES = 10_000;
 
-interface Wrong {
+interface Attempts {
   readonly sinceMs: number;
   count: number;
 }
 
-/** Counts wrong tokens by address (SPEC 17.2). */
+/** Attempts to log in of all processes of this server. */
+export interface AttemptCounter {
+  /** Counts an attempt. Resolves with the time until this address may try again; 0: now. */
+  take(address: string): Promise<number>;
+  /** Forgets the attempts of this address: one had the right token. */
+  succeeded(address: string): Promise<void>;
+}
+
+/** Attempts that this process knows, by address (SPEC 17.2). An attempt counts before its token is compared. */
 export class LoginAttempts {
-  readonly #byNetwork = new Map<string, Wrong>();
+  readonly #byNetwork = new Map<string, Attempts>();
 
-  /** Time until this address may try again; 0: now. */
-  waitMs(address: string, nowMs: number): number {
-    const wrong = this.#byNetwork.get(networkOf(address));
-    if (wrong === undefined || wrong.count < MAX_WRONG_TOKENS) return 0;
-    return Math.max(0, wrong.sinceMs + WRONG_TOKENS_MS - nowMs);
-  }
-
-  failed(address: string, nowMs: number): void {
-    const network = networkOf(address);
-    const known = this.#byNetwork.get(network);
-    if (known !== undefined && nowMs < known.sinceMs + WRONG_TOKENS_MS) return void (known.count += 1);
-    this.#byNetwork.delete(network);
-    this.#byNetwork.set(network, { sinceMs: nowMs, count: 1 });
-    const [oldest] = this.#byNetwork.keys();
-    if (this.#byNetwork.size > MAX_ADDRESSES && oldest !== undefined) this.#byNetwork.delete(oldest);
+  /** Counts an attempt. Returns the time until this address may try again; 0: now. */
+  take(address: string, nowMs: number): number {
+    const attempts = this.#of(networkOf(address), nowMs);
+    attempts.count += 1;
+    return attempts.count <= MAX_WRONG_TOKENS ? 0 : attempts.sinceMs + WRONG_TOKENS_MS - nowMs;
   }
 
   succeeded(address: string): void {
     this.#byNetwork.delete(networkOf(address));
+  }
+
+  #of(network: string, nowMs: number): Attempts {
+    const known = this.#byNetwork.get(network);
+    if (known !== undefined && nowMs < known.sinceMs + WRONG_TOKENS_MS) return known;
+    const attempts = { sinceMs: nowMs, count: 0 };
+    this.#byNetwork.delete(network);
+    this.#byNetwork.set(network, attempts);
+    const [oldest] = this.#byNetwork.keys();
+    if (this.#byNetwork.size > MAX_ADDRESSES && oldest !== undefined) this.#byNetwork.delete(oldest);
+    return attempts;
   }
 }
 

@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isJsonObject } from '#protocol';
 import { isToken } from '../bearer.ts';
 import { sendError } from '../routes/answers.ts';
-import { LoginAttempts } from './login-attempts.ts';
 import type { ConsoleOptions } from './options.ts';
 import { CONSOLE_HEADER, isOwnOrigin, sessionCookie, sessionIn } from './requests.ts';
 import { SESSION_MS } from './sessions.ts';
@@ -11,8 +10,7 @@ const MAX_BODY_BYTES = 2048;
 
 /** Adds log-in, log-out and the state of a session (SPEC 17.2). */
 export function addSessionRoutes(scope: FastifyInstance, token: string, options: ConsoleOptions): void {
-  const attempts = new LoginAttempts();
-  const { sessions, mode, client, logger } = options;
+  const { sessions, attempts, mode, client, logger } = options;
   scope.get('/session', async ({ raw }, reply) => {
     const id = isOwnOrigin(raw, client(raw)) ? sessionIn(raw) : undefined;
     reply.header('cache-control', 'no-store');
@@ -22,14 +20,13 @@ export function addSessionRoutes(scope: FastifyInstance, token: string, options:
   scope.post('/session', { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
     if (!isFromPage(request, options)) return refuseForeign(reply);
     const { address } = client(request.raw);
-    const waitMs = attempts.waitMs(address, Date.now());
+    const waitMs = await attempts.take(address);
     if (waitMs > 0) return refuseForNow(reply, waitMs);
     if (!isToken(tokenIn(request.body), token)) {
-      attempts.failed(address, Date.now());
       options.refusals.count('console_login', { address });
       return sendError(reply, 401, 'This is not the token of WAVEHALL_ADMIN_TOKEN.');
     }
-    attempts.succeeded(address);
+    await attempts.succeeded(address);
     logger.warn('Log-in to the console', { address });
     return setCookie(request, reply, options, await sessions.open());
   });

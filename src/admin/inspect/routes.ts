@@ -12,7 +12,9 @@ export function addInspectionRoutes(scope: FastifyInstance, source: InspectionSo
     scope.post(`/connection/${how}`, options, async ({ body }) => {
       const query = connectionIn(Fields.ofBody(body, ['app', 'socket']));
       if (!(await source.close(query, how)))
-        throw new Conflict('No connection of this app has this socket id: it is closed, or its node does not answer.');
+        throw new Conflict(
+          'No connection of this app has this socket id: it is closed, or its node does not answer.',
+        );
       return {};
     });
   scope.post('/user/end', options, async ({ body }) => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { LoginAttempts } from '../../admin/console/login-attempts.ts';
 import type { ConsoleOptions } from '../../admin/console/options.ts';
 import { Sessions } from '../../admin/console/sessions.ts';
 import type { Config } from '../../config/index.ts';
@@ -7,6 +8,7 @@ import type { Logger } from '../../core/ports/logger.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
 import { PeerReader } from '../../transports/peer.ts';
 import type { WorkerGroup } from '../worker-group.ts';
+import { SharedAttempts } from './console-attempts.ts';
 import { SharedSessions } from './console-sessions.ts';
 
 /** The console of a server, before it is known whether there are workers. */
@@ -29,6 +31,7 @@ export function consoleSource(
   const open = (workers: WorkerGroup | undefined): ConsoleOptions => ({
     ...{ mode, refusals, logger, client, folder: pageFolder() },
     sessions: new SharedSessions(new Sessions(), workers),
+    attempts: new SharedAttempts(new LoginAttempts(), workers),
   });
   return { open };
 }

@@ -28,10 +28,7 @@ export function viewOf(connection: Connection, buffers: OutboundLimits, frames: 
   };
 }
 
-function limitsOf(
-  { app: { limits } }: Connection,
-  { softBytes, hardBytes }: OutboundLimits,
-): ShownLimits {
+function limitsOf({ app: { limits } }: Connection, { softBytes, hardBytes }: OutboundLimits): ShownLimits {
   return {
     subscriptionsPerSocket: limits.subscriptionsPerSocket,
     messageBytes: limits.messageBytes,

@@ -47,7 +47,8 @@ export class FrameLog implements ConnectionFrames {
 
 /** Name of the event of a frame; what clients send may be anything. */
 function eventIn(payload: string): string {
-  const [, name] = /^\s*\{\s*"event"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(payload.slice(0, 8 * MAX_EVENT_CHARS)) ?? [];
+  const [, name] =
+    /^\s*\{\s*"event"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(payload.slice(0, 8 * MAX_EVENT_CHARS)) ?? [];
   try {
     return name === undefined ? '' : String(JSON.parse(name)).slice(0, MAX_EVENT_CHARS);
   } catch {

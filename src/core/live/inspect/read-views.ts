@@ -1,4 +1,13 @@
-import { count, listOf, NotReadable, object, oneOf, optional, type Reader, text } from '../../trace/readers.ts';
+import {
+  count,
+  listOf,
+  NotReadable,
+  object,
+  oneOf,
+  optional,
+  type Reader,
+  text,
+} from '../../trace/readers.ts';
 import { MAX_FRAMES } from './frame-log.ts';
 import type { FrameNote } from './frame-note.ts';
 import {

@@ -173,6 +173,7 @@ const failing = (
     | 'warnings'
     | 'lossMeter'
     | 'clusterLoad'
+    | 'nodeQuestions'
     | 'handover'
     | 'outbox'
     | 'prepareApps'

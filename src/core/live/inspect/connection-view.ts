@@ -3,13 +3,13 @@ import type { OutboundLimits } from '../../client/outbound.ts';
 import type { FrameLog } from './frame-log.ts';
 import { type ConnectionRow, MAX_NAMES, type OpenConnection, type ShownLimits } from './questions.ts';
 
-/** What lists show of a connection. */
+/** A connection, as lists show it. */
 export function rowOf({ socketId, socket, user, subscriptions, openedAtMs }: Connection): ConnectionRow {
   const { remoteAddress: address, transport } = socket;
   return { socket: socketId, address, transport, user: user?.id, channels: subscriptions.length, openedAtMs };
 }
 
-/** All of a connection but its data. */
+/** Shows all of a connection but its data. */
 export function viewOf(connection: Connection, buffers: OutboundLimits, frames: FrameLog): OpenConnection {
   const { socket, subscriptions } = connection;
   return {

@@ -23,7 +23,7 @@ export interface KeptEvent {
   readonly except?: string | undefined;
 }
 
-/** What the shared store has of a channel. */
+/** Parts of a channel in the shared store. */
 export interface StoredChannel {
   readonly occupancy: Occupancy;
   /** `undefined`: it is no presence channel. */

@@ -32,6 +32,9 @@ async function ask(method: string, path: string, body?: object): Promise<unknown
 
 export const read = (path: string): Promise<unknown> => ask('GET', path);
 
+/** Changes something. */
+export const act = (path: string, body: object): Promise<unknown> => ask('POST', path, body);
+
 export const session = async (): Promise<Mode> => ((await read('/console/session')) as { mode: Mode }).mode;
 
 export const logIn = async (token: string): Promise<Mode> =>

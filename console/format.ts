@@ -31,5 +31,5 @@ export function durationOf(seconds: number): string {
   return `${numberOf(Math.floor(seconds / 86_400))} days`;
 }
 
-export const plural = (count: number, one: string): string =>
-  `${whole.format(count)} ${one}${count === 1 ? '' : 's'}`;
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${whole.format(count)} ${count === 1 ? one : many}`;

@@ -1,7 +1,9 @@
 import { memo } from 'preact/compat';
 import { useState } from 'preact/hooks';
 import { bytesOf, durationOf, momentOf, plural, timeOf } from '../format.ts';
+import { channelLink, connectionLink, userLink } from '../shell/route.ts';
 import type { Line } from './lines.ts';
+import { Masked } from './masked.tsx';
 
 /** Details that the line itself shows, so that its summary does not. */
 const NAMES = new Set(['app', 'channel', 'event', 'payload', 'pid']);
@@ -38,6 +40,7 @@ export const LiveLine = memo(({ line }: { readonly line: Line }) => {
 
 function Details({ line: { atMs, details } }: { readonly line: Line }) {
   const { payload, ...others } = details;
+  const { app } = details;
   return (
     <dl>
       <dt>time</dt>
@@ -45,30 +48,43 @@ function Details({ line: { atMs, details } }: { readonly line: Line }) {
       {Object.entries(others).map(([name, value]) => [
         <dt key={`${name}-name`}>{name}</dt>,
         <dd key={name}>
-          <bdi>{value}</bdi>
+          <Detail name={name} value={value} app={app} />
         </dd>,
       ])}
-      {payload !== undefined && <Payload text={String(payload)} />}
+      {payload !== undefined && (
+        <>
+          <dt>payload</dt>
+          <dd>
+            <Masked text={String(payload)} label="Show the payload" />
+          </dd>
+        </>
+      )}
     </dl>
   );
 }
 
-function Payload({ text }: { readonly text: string }) {
-  const [isShown, setShown] = useState(false);
-  return (
-    <>
-      <dt>payload</dt>
-      <dd>
-        {isShown ? (
-          <pre>{text}</pre>
-        ) : (
-          <button type="button" onClick={() => setShown(true)}>
-            Show the payload
-          </button>
-        )}
-      </dd>
-    </>
+interface DetailProps {
+  readonly name: string;
+  readonly value: string | number;
+  readonly app: string | number | undefined;
+}
+
+/** A detail; that of a channel, a user or a socket leads to its view. */
+function Detail({ name, value, app }: DetailProps) {
+  const href = app === undefined ? undefined : linkOf(name, String(app), String(value));
+  return href === undefined ? (
+    <bdi>{value}</bdi>
+  ) : (
+    <a href={href}>
+      <bdi>{value}</bdi>
+    </a>
   );
+}
+
+function linkOf(name: string, app: string, value: string): string | undefined {
+  if (name === 'channel') return channelLink(app, value);
+  if (name === 'user') return userLink(app, value);
+  return name === 'socket' ? connectionLink(app, value) : undefined;
 }
 
 /** The most telling details of a kind in a few words; of an unknown kind, all of them. */

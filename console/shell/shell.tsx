@@ -1,14 +1,22 @@
 import { useEffect, useState } from 'preact/hooks';
 import { logOut, type Mode } from '../api.ts';
+import { Channels } from '../inspect/channels.tsx';
+import { ConnectionView } from '../inspect/connection-view.tsx';
+import { Users } from '../inspect/users.tsx';
 import { LiveView } from '../live/live-view.tsx';
 import { Overview } from '../overview/overview.tsx';
+import { ModeContext } from './mode.ts';
+import { viewIn } from './route.ts';
 
 const VIEWS = [
   { path: 'overview', title: 'Overview', View: Overview },
   { path: 'live', title: 'Live', View: LiveView },
+  { path: 'channels', title: 'Channels', View: Channels },
+  { path: 'users', title: 'Users', View: Users },
+  { path: 'connection', title: 'Connection', View: ConnectionView },
 ] as const;
 
-const viewAt = (hash: string) => VIEWS.find(({ path }) => `#/${path}` === hash) ?? VIEWS[0];
+const viewAt = (hash: string) => VIEWS.find(({ path }) => path === viewIn(hash)) ?? VIEWS[0];
 
 interface ShellProps {
   readonly mode: Mode;
@@ -48,7 +56,9 @@ export function Shell({ mode, onLogOut }: ShellProps) {
         </button>
       </header>
       <main id="view" tabIndex={-1}>
-        <view.View onLoggedOut={onLogOut} />
+        <ModeContext.Provider value={mode}>
+          <view.View onLoggedOut={onLogOut} />
+        </ModeContext.Provider>
       </main>
     </div>
   );

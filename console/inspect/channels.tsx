@@ -20,7 +20,7 @@ export function Channels({ onLoggedOut }: { readonly onLoggedOut: () => void }) 
     <>
       <h1>Channels</h1>
       <NameSearch
-        {...{ view: 'channels', noun: 'subscriber', hint: 'orders, or private-* for a beginning' }}
+        {...{ view: 'channels', noun: 'subscriber', hint: 'orders or private-*' }}
         {...{ params, go, link: channelLink, onLoggedOut }}
       />
     </>
@@ -150,7 +150,7 @@ function EventRow({ kept, isNumbered }: { readonly kept: KeptEvent; readonly isN
   return (
     <tr>
       {isNumbered === true && <td>{offset}</td>}
-      <td>
+      <td class="text">
         <bdi>{event}</bdi>
         {except !== undefined && (
           <span class="hint">
@@ -160,7 +160,9 @@ function EventRow({ kept, isNumbered }: { readonly kept: KeptEvent; readonly isN
         )}
       </td>
       <td>{bytesOf(bytes)}</td>
-      <td>{data === undefined ? <i>masked</i> : <Masked text={data} label="Show the data" />}</td>
+      <td class="text">
+        {data === undefined ? <i>masked</i> : <Masked text={data} label="Show the data" />}
+      </td>
     </tr>
   );
 }

@@ -79,6 +79,10 @@ function Connection({ app, socket, onLoggedOut }: ConnectionProps) {
       {value !== undefined && (
         <>
           <Missing silent={value.silent} />
+          <Actions
+            actions={value.open === null ? [] : actionsFor(app, socket, user)}
+            onLoggedOut={onLoggedOut}
+          />
           {value.open !== null && <Open app={app} open={value.open} process={value.process} />}
           {value.closed !== null && <Closed app={app} closed={value.closed} process={value.process} />}
           {value.open === null && value.closed === null && (
@@ -86,10 +90,6 @@ function Connection({ app, socket, onLoggedOut }: ConnectionProps) {
               No process knows this socket id: it was closed some time ago, or never was one of this app.
             </p>
           )}
-          <Actions
-            actions={value.open === null ? [] : actionsFor(app, socket, user)}
-            onLoggedOut={onLoggedOut}
-          />
         </>
       )}
     </>

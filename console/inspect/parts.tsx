@@ -100,11 +100,11 @@ export function Connections({
               <td>
                 <a href={connectionLink(app, each.socket)}>{each.socket}</a>
               </td>
-              <td>
+              <td class="text">
                 <bdi>{each.address}</bdi>
               </td>
               <td>{each.transport}</td>
-              <td>
+              <td class="text">
                 {each.user !== undefined && (
                   <a href={userLink(app, each.user)}>
                     <bdi>{each.user}</bdi>
@@ -113,7 +113,7 @@ export function Connections({
               </td>
               <td>{each.channels}</td>
               <td>{momentOf(each.openedAtMs)}</td>
-              <td>
+              <td class="text">
                 <Place process={each} />
               </td>
             </tr>
@@ -161,7 +161,7 @@ export function Frames({ frames }: { readonly frames: readonly Frame[] }) {
         <tr key={frames.length - at}>
           <td>{timeOf(atMs)}</td>
           <td>{direction === 'in' ? 'from the client' : 'to the client'}</td>
-          <td>{event === '' ? <i>no event</i> : <bdi>{event}</bdi>}</td>
+          <td class="text">{event === '' ? <i>no event</i> : <bdi>{event}</bdi>}</td>
           <td>{bytes}</td>
         </tr>
       ))}

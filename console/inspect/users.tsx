@@ -17,7 +17,7 @@ export function Users({ onLoggedOut }: { readonly onLoggedOut: () => void }) {
       <h1>Users</h1>
       <p class="hint">Those who have signed in, and the members of presence channels.</p>
       <NameSearch
-        {...{ view: 'users', noun: 'connection', hint: '42, or admin-* for a beginning' }}
+        {...{ view: 'users', noun: 'connection', hint: '42 or admin-*' }}
         {...{ params, go, link: userLink, onLoggedOut }}
       />
     </>

@@ -52,7 +52,10 @@ export async function logInByKeyboard(page: Page, token = TOKEN): Promise<void> 
   await page.keyboard.press('Enter');
 }
 
-export async function openView(page: Page, name: 'Live' | 'Overview'): Promise<void> {
+export async function openView(
+  page: Page,
+  name: 'Live' | 'Overview' | 'Channels' | 'Users' | 'Connection',
+): Promise<void> {
   await page.getByRole('navigation').getByRole('link', { name }).click();
   await page.getByRole('heading', { level: 1, name }).waitFor();
 }

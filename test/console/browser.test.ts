@@ -1,5 +1,4 @@
 /** The page of the console in Chromium, against a real server. */
-import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { LONG_MS, openClient, operated, startOperated, TOKEN } from '../cli/operated-server.ts';
@@ -15,29 +14,9 @@ import {
   openView,
   type PageOptions,
 } from './browser-page.ts';
+import { faultsOf, HOSTILE, overflowOf } from './page-faults.ts';
 
 vi.setConfig({ testTimeout: 6 * LONG_MS });
-
-/** Text that runs a script wherever it is taken as HTML, as an attribute or as a URL. */
-const HOSTILE = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>' onfocus='window.hacked=1' autofocus='`;
-
-/** Faults that axe-core finds and calls serious or worse. */
-async function faultsOf(page: Page): Promise<string[]> {
-  // The content security policy refuses scripts in the page; the debugger may run them.
-  await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    interface Axe {
-      run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>;
-    }
-    const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run();
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-}
-
-const overflowOf = (page: Page): Promise<number> =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
 const lines = (page: Page) => page.getByRole('list', { name: /What happened/ }).getByRole('listitem');
 

@@ -21,14 +21,14 @@ export async function startTwoNodes(env: Record<string, string> = {}): Promise<T
   return { redis, first, second: await startOperated(settings) };
 }
 
-/** A client on these channels; `user`: as which it signs in, and is a member of presence channels. */
+/** A client on these channels; `user`: as which it is a member of presence channels, and signs in if its id allows that. */
 export async function clientOn(
   server: TestServer,
   channels: readonly string[],
   user?: string,
 ): Promise<Wire> {
   const wire = await openClient(server);
-  if (user !== undefined) {
+  if (user !== undefined && /^\w+$/.test(user)) {
     const data = JSON.stringify({ id: user });
     wire.send({
       event: 'pusher:signin',

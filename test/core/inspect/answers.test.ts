@@ -65,6 +65,13 @@ test(`17.6 lists the last ${MAX_EVENTS} events of a history`, async () => {
   expect([more.events.length, more.events.at(-1)?.event]).toEqual([MAX_EVENTS, 'e2']);
 });
 
+test('17.7 the newest of large events are listed, too', async () => {
+  const { events } = await read(await storesWith(MAX_EVENTS + 5, 0, JSON.stringify('x'.repeat(100_000))));
+  expect(events.map(({ offset }) => offset)).toEqual(
+    Array.from({ length: MAX_EVENTS }, (_, at) => MAX_EVENTS + 5 - at),
+  );
+});
+
 test(`17.6 a page of a roster has ${MAX_MEMBERS} members`, async () => {
   const idsOf = async (members: number, skip = 0) =>
     (await read(await storesWith(0, members), { skip, data: false })).members;

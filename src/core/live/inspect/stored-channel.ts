@@ -8,7 +8,7 @@ import type { Stores } from '../../ports/stores.ts';
 export const MAX_MEMBERS = 100;
 /** Events of the history that are listed, the newest of those that are kept. */
 export const MAX_EVENTS = 50;
-const HISTORY_BYTES = 1024 * 1024;
+const PART_BYTES = 1024 * 1024;
 /** Characters of the data of an event; what is longer is cut. */
 export const MAX_DATA_CHARS = 10_000;
 
@@ -71,9 +71,16 @@ async function membersOf({ membership }: StoredParts, ref: ChannelRef, skip: num
 async function newestEvents({ history }: StoredParts, ref: ChannelRef, data: boolean) {
   const { newest } = await history.after(ref, NO_EVENTS, { events: 1, bytes: 1 });
   if (newest === undefined) return [];
-  const from = { ...newest, offset: Math.max(0, newest.offset - MAX_EVENTS) };
-  const { events } = await history.after(ref, from, { events: MAX_EVENTS, bytes: HISTORY_BYTES });
-  return events.map((event) => keptEvent(event, data)).reverse();
+  const kept: KeptEvent[] = [];
+  // Each part has an event at least: large ones come in several parts.
+  for (let from = Math.max(0, newest.offset - MAX_EVENTS); from < newest.offset;) {
+    const position = { ...newest, offset: from };
+    const { events, until } = await history.after(ref, position, { events: MAX_EVENTS, bytes: PART_BYTES });
+    kept.push(...events.map((event) => keptEvent(event, data)));
+    if (until <= from) break;
+    from = until;
+  }
+  return kept.slice(-MAX_EVENTS).reverse();
 }
 
 async function cachedEvent({ cachedEvents }: StoredParts, ref: ChannelRef, data: boolean) {

@@ -78,8 +78,10 @@ export class ProcessView {
   }
 
   #user(app: string, user: string): Answer {
-    const { items, isCut } = firstOf(this.#deps.scopes.connections(app));
-    const own = items.filter((connection) => isOf(connection, user));
+    const own: Connection[] = [];
+    const isCut = eachOfFirst(this.#deps.scopes.connections(app), (connection) => {
+      if (isOf(connection, user)) own.push(connection);
+    });
     return { isCut, count: own.length, connections: own.slice(0, MAX_LISTED).map(rowOf) };
   }
 
@@ -101,12 +103,11 @@ export class ProcessView {
   }
 }
 
-/** SPEC 6.7: the user as which it is signed in, and each member that it is on a presence channel. */
-function usersOf({ user, subscriptions }: Connection): ReadonlySet<string> {
-  const ids = new Set<string>();
-  if (user !== undefined) ids.add(user.id);
-  for (const { member } of subscriptions) if (member !== undefined) ids.add(member.id);
-  return ids;
+/** SPEC 6.7: the user as which it is signed in, and each member that it is on a presence channel; each once. */
+function usersOf({ user, subscriptions }: Connection): Iterable<string> {
+  const own = user === undefined ? [] : [user.id];
+  const members = subscriptions.flatMap(({ member }) => (member === undefined ? [] : [member.id]));
+  return members.length === 0 ? own : new Set([...own, ...members]);
 }
 
 const isOf = ({ user, subscriptions }: Connection, id: string): boolean =>
@@ -125,17 +126,17 @@ function search<T>(
   const found: Found = (name, count) => {
     if (names.wants(name) && isWanted(name)) names.add(name, count);
   };
-  const { items, isCut } = firstOf(all);
-  for (const thing of items) each(thing, found);
+  const isCut = eachOfFirst(all, (thing) => each(thing, found));
   return { rows: names.rows(), isCut };
 }
 
-/** The first of many. */
-function firstOf<T>(all: Iterable<T>): { readonly items: readonly T[]; readonly isCut: boolean } {
-  const items: T[] = [];
+/** Calls back with the first of many. True: there are more. */
+function eachOfFirst<T>(all: Iterable<T>, act: (thing: T) => void): boolean {
+  let seen = 0;
   for (const thing of all) {
-    if (items.length >= MAX_SEARCHED) return { items, isCut: true };
-    items.push(thing);
+    if (seen === MAX_SEARCHED) return true;
+    seen += 1;
+    act(thing);
   }
-  return { items, isCut: false };
+  return false;
 }

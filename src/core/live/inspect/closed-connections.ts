@@ -1,9 +1,15 @@
-import type { Connection } from '../../client/connection.ts';
+import { type ListedConnection, rowOf } from './connection-row.ts';
+import type { FrameNote } from './frame-note.ts';
 import type { ClosedConnection } from './questions.ts';
-import { rowOf } from './connection-view.ts';
 
 /** Connections of a process whose end is remembered; the oldest is forgotten. */
 export const MAX_CLOSED = 1000;
+
+interface ClosingConnection extends ListedConnection {
+  readonly app: { readonly id: string };
+  readonly closeMessage: string | undefined;
+  readonly frames: { readonly notes: readonly FrameNote[] } | undefined;
+}
 
 /** The connections that have just closed, if an operator may ask for them. */
 export class ClosedConnections {
@@ -13,7 +19,7 @@ export class ClosedConnections {
   readonly #closed = new Map<string, ClosedConnection>();
 
   /** `code`: with which the socket closed. */
-  add(connection: Connection, code: number, cause: string, nowMs: number): void {
+  add(connection: ClosingConnection, code: number, cause: string, nowMs: number): void {
     if (!this.isKept) return;
     const { app, socketId, closeMessage: message, frames } = connection;
     const closed = { ...rowOf(connection), closedAtMs: nowMs, code, cause, message };

@@ -1,13 +1,8 @@
 import type { Connection } from '../../client/connection.ts';
 import type { OutboundLimits } from '../../client/outbound.ts';
+import { rowOf } from './connection-row.ts';
 import type { FrameLog } from './frame-log.ts';
-import { type ConnectionRow, MAX_NAMES, type OpenConnection, type ShownLimits } from './questions.ts';
-
-/** A connection, as lists show it. */
-export function rowOf({ socketId, socket, user, subscriptions, openedAtMs }: Connection): ConnectionRow {
-  const { remoteAddress: address, transport } = socket;
-  return { socket: socketId, address, transport, user: user?.id, channels: subscriptions.length, openedAtMs };
-}
+import { MAX_NAMES, type OpenConnection, type ShownLimits } from './questions.ts';
 
 /** Shows all of a connection but its data. */
 export function viewOf(connection: Connection, buffers: OutboundLimits, frames: FrameLog): OpenConnection {

@@ -23,7 +23,7 @@ import { maxLingering } from './entrances/http.ts';
 import { unavailability } from './entrances/unavailability.ts';
 import { openHttpFallback } from './http-fallback.ts';
 import type { InspectionDeps } from './live/inspection.ts';
-import { sharedQuestions } from './live/shared-questions.ts';
+import { withSharedQuestions } from './live/shared-questions.ts';
 import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
@@ -83,7 +83,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   const workers = processes?.workers;
   const certificate = new Certificate(config.tls);
   const { apps, watch: appsWatch } = await openApps(config, logger);
-  const ownStores = await openStores(storesOptions(config, apps), logger);
+  const ownStores = withSharedQuestions(await openStores(storesOptions(config, apps), logger));
   appsWatch?.beforeUse((all) => ownStores.prepareApps?.(all) ?? Promise.resolve());
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
@@ -219,7 +219,7 @@ const inspectionDeps = ({ config, core, stores }: ServerParts): InspectionDeps =
   ...{ ...core, stores },
   nodeCommands: config.auth ? forgettingCommands(stores) : stores.nodeCommands,
   buffers: { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes },
-  nodeQuestions: stores.nodeQuestions && sharedQuestions(stores.nodeQuestions),
+  nodeQuestions: stores.nodeQuestions,
 });
 
 async function receiveFromCluster(

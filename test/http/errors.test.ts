@@ -173,7 +173,6 @@ const failing = (
     | 'warnings'
     | 'lossMeter'
     | 'clusterLoad'
-    | 'nodeQuestions'
     | 'handover'
     | 'outbox'
     | 'prepareApps'

@@ -61,6 +61,7 @@ export interface Stores {
   readonly quota: ConnectionQuota;
   readonly nodeCommands: NodeCommands;
   readonly sessionNodes: SessionNodes;
+  readonly nodeQuestions: NodeQuestions;
   readonly state: SharedState;
   readonly replayGuard: ReplayGuard;
   readonly decisions: DecisionStore;
@@ -70,8 +71,6 @@ export interface Stores {
   readonly lossMeter?: LossMeter;
   /** `undefined`: this node is the only one. */
   readonly clusterLoad?: ClusterLoad;
-  /** `undefined`: this node is the only one. */
-  readonly nodeQuestions?: NodeQuestions;
   /** `undefined`: the state is in no process. */
   readonly handover?: Handover;
   /** `undefined`: no app has webhooks. */

@@ -16,14 +16,13 @@ import type { ProcessName, ViewAnswer, ViewQuestion } from '../../core/live/insp
 import { readViewAnswer, readViewQuestion } from '../../core/live/inspect/read-views.ts';
 import { readStored } from '../../core/live/inspect/stored-channel.ts';
 import type { Apps } from '../../core/ports/apps.ts';
-import type { NodeAnswers, NodeQuestions } from '../../core/ports/nodes/node-questions.ts';
+import type { NodeQuestions } from '../../core/ports/nodes/node-questions.ts';
 import type { NodeCommands, Stores } from '../../core/ports/stores.ts';
 import { readOr } from '../../core/trace/readers.ts';
 import type { Traffic } from '../../core/traffic/traffic.ts';
 import type { WorkerGroup } from '../worker-group.ts';
 
 const VIEW_REQUEST = 'view';
-const NO_OTHERS: NodeAnswers = { answers: [], silent: [] };
 
 export interface InspectionDeps {
   readonly hub: Pick<Hub, 'scopes'>;
@@ -32,8 +31,7 @@ export interface InspectionDeps {
   readonly stores: Pick<Stores, 'membership' | 'history' | 'cachedEvents'>;
   readonly nodeCommands: Pick<NodeCommands, 'terminate'>;
   readonly buffers: OutboundLimits;
-  /** `undefined`: this node is the only one. */
-  readonly nodeQuestions: NodeQuestions | undefined;
+  readonly nodeQuestions: NodeQuestions;
 }
 
 interface Asked {
@@ -58,7 +56,7 @@ export class Inspection implements InspectionSource {
     const frames = new FrameWatch(Date.now);
     this.#view = new ProcessView({ scopes: hub.scopes, frames, closed: traffic.closed, buffers });
     workers?.onRequest(VIEW_REQUEST, (question) => this.#own(question as ViewQuestion));
-    nodeQuestions?.onQuestion((question) => {
+    nodeQuestions.onQuestion((question) => {
       const read = readOr(readViewQuestion, question);
       return read && this.#own(read);
     });
@@ -110,7 +108,7 @@ export class Inspection implements InspectionSource {
 
   async #ask(question: ViewQuestion): Promise<Asked> {
     const [others, ofWorkers] = await Promise.all([
-      this.#deps.nodeQuestions?.ask(question) ?? NO_OTHERS,
+      this.#deps.nodeQuestions.ask(question),
       this.#workers?.requestAll(VIEW_REQUEST, question) ?? [],
     ]);
     const readable = others.answers.flatMap(({ answer }) => readOr(readViewAnswer, answer) ?? []);
@@ -127,7 +125,8 @@ export class Inspection implements InspectionSource {
   }
 
   #name(): ProcessName {
-    const node = this.#deps.nodeQuestions?.name;
+    const { name, isCluster } = this.#deps.nodeQuestions;
+    const node = isCluster ? name : undefined;
     return { process: this.#process, node, host: hostname(), pid: process.pid };
   }
 }

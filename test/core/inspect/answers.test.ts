@@ -162,6 +162,7 @@ test('17.7 several parts answer the questions of other nodes, each those that it
   let receive: (question: unknown) => object | undefined = () => undefined;
   const shared = sharedQuestions({
     name: 'me',
+    isCluster: true,
     onQuestion: (answer) => void (receive = answer),
     ask: (question) => Promise.resolve({ answers: [{ node: 'other', answer: question }], silent: [] }),
   });
@@ -169,8 +170,9 @@ test('17.7 several parts answer the questions of other nodes, each those that it
   shared.onQuestion((question) => (question === 'a' ? { a: 1 } : undefined));
   shared.onQuestion((question) => (question === 'b' ? { b: 1 } : undefined));
   expect([receive('a'), receive('b'), receive('c')]).toEqual([{ a: 1 }, { b: 1 }, undefined]);
-  expect([shared.name, (await shared.ask({ x: 1 })).answers]).toEqual([
+  expect([shared.name, shared.isCluster, (await shared.ask({ x: 1 })).answers]).toEqual([
     'me',
+    true,
     [{ node: 'other', answer: { x: 1 } }],
   ]);
 });

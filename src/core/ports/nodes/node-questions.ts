@@ -10,8 +10,10 @@ export interface NodeAnswers {
 export interface NodeQuestions {
   /** Name of this node now. */
   readonly name: string;
+  /** False: this node is the only one, so that nobody is asked. */
+  readonly isCluster: boolean;
   /** Called once. `answer`: returns what is sent, as JSON; `undefined`: it is no question that this version knows. */
   onQuestion(answer: (question: unknown) => object | undefined): void;
-  /** Resolves within a second, also without the shared store. Never rejects. */
+  /** Asks all nodes but this one. Resolves within a second, also without the shared store. Never rejects. */
   ask(question: object): Promise<NodeAnswers>;
 }

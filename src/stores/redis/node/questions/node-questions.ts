@@ -18,7 +18,7 @@ import {
 
 /** Time that the nodes have. */
 export const ANSWER_MS = 1000;
-const MOST_ANSWERS = 128;
+export const MOST_ANSWERS = 128;
 /** Questions that a node answers in a second. */
 export const MOST_PER_SECOND = 50;
 
@@ -40,6 +40,7 @@ interface Open {
 
 /** Asks over a Redis channel of all nodes; the answers come on one of this node alone. */
 export class RedisNodeQuestions implements NodeQuestions {
+  readonly isCluster = true;
   readonly #deps: RedisNodeQuestionsDeps;
   readonly #address = randomBytes(12).toString('base64url');
   readonly #questions: string;

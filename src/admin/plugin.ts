@@ -15,6 +15,7 @@ import { addHistoryRoute, type HistorySource } from './routes/history.ts';
 import { addLiveRoute, type LiveSource, type LiveUpgrades } from './routes/live.ts';
 import { addRestartRoutes, type RestartControl } from './routes/restart.ts';
 import { addStatusRoutes, type StatusSource } from './routes/status.ts';
+import { addTraceRoute, type TraceFinder } from './routes/trace.ts';
 import { addWebhookRoutes, type WebhookControl } from './routes/webhooks.ts';
 
 export interface AdminOptions extends StatusSource {
@@ -38,6 +39,7 @@ export interface AdminOptions extends StatusSource {
   readonly inspection?: InspectionSource | undefined;
   /** `undefined`: there is no console. */
   readonly console?: ConsoleOptions | undefined;
+  readonly trace: TraceFinder;
   /** Metrics in Prometheus' text format. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
@@ -62,6 +64,7 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
       });
       if (options.history !== undefined) addHistoryRoute(scope, options.history);
       if (options.inspection !== undefined) addInspectionRoutes(scope, options.inspection);
+      addTraceRoute(scope, options.trace);
       addRestartRoutes(scope, options.restart);
       addWebhookRoutes(scope, options.webhooks);
       addAuthRoutes(scope, options.auth);

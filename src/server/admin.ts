@@ -20,6 +20,7 @@ import type { ConsoleSource } from './access/console.ts';
 import { liveUpgrades } from './entrances/upgrades.ts';
 import { Inspection, type InspectionDeps } from './live/inspection.ts';
 import { LiveSource } from './live/live-source.ts';
+import type { TraceSource } from './live/trace-source.ts';
 import { workerMetrics } from './metrics.ts';
 import { openHistory } from './status/history.ts';
 import { statusReader } from './status/status.ts';
@@ -36,6 +37,7 @@ export interface AdminDeps {
   /** `undefined`: the apps are in no database. */
   readonly appsControl: AppsControl | undefined;
   readonly traffic: Traffic;
+  readonly trace: TraceSource;
   /** False when this process stops. */
   readonly isOpen: () => boolean;
   /** `undefined`: this process serves alone. */
@@ -58,7 +60,7 @@ export async function openAdmin(
   deps: AdminDeps,
 ): Promise<void> {
   const { cutover, metrics, status, apps, traffic, isOpen, workers, processes } = deps;
-  const { appsControl, webhooks, auth } = deps;
+  const { appsControl, webhooks, auth, trace } = deps;
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
   await registerAdmin(http, {
@@ -72,6 +74,7 @@ export async function openAdmin(
     history: openHistory(traffic, workers, isOpen),
     inspection: new Inspection(deps.inspection, workers),
     console: deps.console?.open(workers),
+    trace,
     webhooks,
     auth,
     restart: processes && restartOf(processes),

@@ -22,6 +22,8 @@ import { Traffic } from '../core/traffic/traffic.ts';
 import { Users } from '../core/users.ts';
 import { NodeEvents } from '../core/webhooks/node-events.ts';
 import { HeapGuard } from '../observability/heap.ts';
+import { openTrace } from './live/open-trace.ts';
+import type { Trace } from '../core/trace/trace.ts';
 
 const TICK_MS = 1000;
 
@@ -37,9 +39,10 @@ export function assembleCore(
 ) {
   const clock = Date.now;
   const traffic = new Traffic();
-  const refusals = new Refusals(logger, clock, traffic.live);
+  const trace = openTrace(config.traceBytes, clock);
+  const refusals = new Refusals(logger, clock, traffic.live, trace);
   const heap = new HeapGuard(config.maxHeapPercent, logger);
-  const shared = { apps, stores, logger, clock, refusals, traffic };
+  const shared = { apps, stores, logger, clock, refusals, traffic, trace };
   const channels = assembleChannels(config, shared);
   const departures = new Departures({
     hub: channels.hub,
@@ -73,6 +76,7 @@ export function assembleCore(
     heap,
     refusals,
     traffic,
+    trace,
     start: () => void (ticker = setInterval(tick, TICK_MS)),
     stop: () => clearInterval(ticker),
   };
@@ -85,14 +89,17 @@ interface SharedParts {
   readonly clock: () => number;
   readonly refusals: Refusals;
   readonly traffic: Traffic;
+  readonly trace: Trace;
 }
 
-function assembleChannels(config: Config, { apps, stores, logger, clock, refusals, traffic }: SharedParts) {
+function assembleChannels(config: Config, parts: SharedParts) {
+  const { apps, stores, logger, clock, refusals, traffic, trace } = parts;
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const outbound = new Outbound(buffers, refusals);
   const weightOf = (app: string): number => apps.get(app)?.weight ?? 1;
-  const fanOut = new FanOut({ outbound, latency: traffic.latency, live: traffic.live, weightOf });
-  const hub = new Hub({ ...stores, fanOut, logger, traffic, maxWaitingBytes: config.maxBacklogBytes });
+  const { latency, live } = traffic;
+  const fanOut = new FanOut({ outbound, latency, live, trace, weightOf });
+  const hub = new Hub({ ...stores, fanOut, logger, traffic, trace, maxWaitingBytes: config.maxBacklogBytes });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   return { outbound, hub, users, subscriptionCounter };

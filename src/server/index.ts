@@ -17,6 +17,7 @@ import { Certificate } from './entrances/certificate.ts';
 import { type Entrances, openEntrances } from './entrances/entrances.ts';
 import type { Gift } from './handover/peer.ts';
 import { giftOf, listenInTurn } from './handover/ports.ts';
+import { TraceSource } from './live/trace-source.ts';
 import { LoadReport } from './health/load-report.ts';
 import { probeContext } from './health/self-check.ts';
 import { maxLingering } from './entrances/http.ts';
@@ -64,6 +65,7 @@ interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
   readonly certificate: Certificate;
   readonly appsWatch: OpenApps['watch'];
   readonly webhooks: Webhooks | undefined;
+  readonly trace: TraceSource;
   readonly tokenAccess: TokenAccess;
   readonly processes: Processes | undefined;
   readonly entrances: Entrances;
@@ -89,6 +91,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   const stores = cutover?.stores ?? ownStores;
   const tokenAccess = await openTokenAccess(config, apps, logger);
   const core = assembleCore(config, apps, stores, logger, tokenAccess.tokens);
+  const trace = new TraceSource({ ...core, workers, nodeQuestions: ownStores.nodeQuestions });
   const webhooks = await startWebhooks(config, apps, stores.outbox, logger);
   const entrances = openEntrances(config, certificate.keyPair, core.refusals);
   const loadReport = openLoadReport(ownStores, core);
@@ -107,7 +110,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
     cutover,
     core,
     appsWatch,
-    webhooks,
+    ...{ webhooks, trace },
     tokenAccess,
     certificate,
     entrances,
@@ -209,6 +212,7 @@ async function openOperatorRoutes(
     traffic: core.traffic,
     inspection: inspectionDeps(parts),
     console: consoleSource(config, core.refusals, parts.logger),
+    trace: parts.trace,
     isOpen,
   });
   return metrics;

@@ -36,7 +36,7 @@ export interface RouteParts {
   readonly workers: WorkerGroup | undefined;
   readonly stores: Stores;
   readonly cutover: Cutover | undefined;
-  readonly core: Pick<HttpOptions, 'refusals'> & {
+  readonly core: Pick<HttpOptions, 'refusals' | 'trace'> & {
     readonly apps: Apps;
     readonly traffic: Traffic;
     readonly hub: Hub;

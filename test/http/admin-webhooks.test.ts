@@ -34,6 +34,7 @@ async function ask(
     restart: undefined,
     webhooks,
     live: { watch: () => () => undefined } as never,
+    trace: { find: () => Promise.resolve({}) },
     metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
     status: () => Promise.resolve({}),
     apps: () => [],

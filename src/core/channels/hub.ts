@@ -32,33 +32,33 @@ interface HubDeps {
   readonly traffic: Traffic;
   /** Of each app's events on this node; 0: no limit. */
   readonly maxWaitingBytes: number;
+  /** Notes channels that have no subscriber here any more (SPEC 16.2). */
+  readonly trace?: { vacated(ref: ChannelRef): void } | undefined;
 }
 
 /** The connections of this node, the channels that each is on, and the events on their way to them. */
 export class Hub {
   /** Connections and channels by app; others only look. */
   readonly scopes: AppScopes<LocalChannel>;
+  /** Each thing that happens, for those who look now. */
+  readonly live: LiveFeed;
   readonly #broker: Broker;
   readonly #membership: Membership;
   readonly #fanOut: ChannelFanOut;
   readonly #logger: Logger;
-  readonly #traffic: Traffic;
+  readonly #trace: HubDeps['trace'];
 
   constructor(deps: HubDeps) {
+    this.live = deps.traffic.live;
+    this.#trace = deps.trace;
     this.#broker = deps.broker;
     this.#membership = deps.membership;
     this.#fanOut = deps.fanOut;
     this.#logger = deps.logger;
-    this.#traffic = deps.traffic;
     this.scopes = new AppScopes<LocalChannel>(
       (app) => new AppShare(app, deps.traffic.of(app), deps.maxWaitingBytes),
       (ref, share) => new LocalChannel(ref, share),
     );
-  }
-
-  /** Each thing that happens, for those who look now. */
-  get live(): LiveFeed {
-    return this.#traffic.live;
   }
 
   // --- connections -----------------------------------------------------------------------------
@@ -293,6 +293,7 @@ export class Hub {
     connection.subscriptions.splice(at, 1);
     connection.subscriptionBytes -= Buffer.byteLength(subscription.ref.channel);
     channel.drop(subscription);
+    if (channel.subscribers === 0) this.#trace?.vacated(channel.ref);
     return true;
   }
 

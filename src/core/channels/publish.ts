@@ -22,6 +22,13 @@ export interface EventRequest {
   readonly receivedAtMs: number;
   /** `undefined`: it is published as often as it is made. */
   readonly once?: OnceRequest | undefined;
+  /** Notes each event that is passed to the broker (SPEC 16.2). */
+  readonly traced?: PublishedTrace | undefined;
+}
+
+interface PublishedTrace {
+  /** `place`: of the event in the request. */
+  published(place: number, channel: string, frame: string): void;
 }
 
 /**
@@ -113,14 +120,15 @@ interface Part {
 
 function publishToChannel(deps: PublishDeps, app: App, part: Part, request: EventRequest): Promise<void> {
   const { hub, broker, traffic } = deps;
-  const { channel } = part;
+  const { channel, place } = part;
   const { name, dataJson, except } = part.publication;
-  const { receivedAtMs, source, once } = request;
+  const { receivedAtMs, source, once, traced } = request;
   const payload = encode.event(name, dataJson, channel);
   const ref = { app: app.id, channel };
   if (once !== undefined) return publishOnce(deps, app, { ...part, ref, payload }, { ...request, once });
   if (traffic.latency.isDue(receivedAtMs)) hub.measureDelivery(ref, { payload, receivedAtMs });
   const event = { payload, except };
+  traced?.published(place, channel, payload);
   if (traffic.live.isWatched) traffic.live.published(ref, event, source);
   return broker.publish(ref, event, retentionOf(app, channel));
 }
@@ -129,11 +137,12 @@ async function publishOnce(
   { broker, traffic }: PublishDeps,
   app: App,
   { publication, place, ref, payload }: Part & { readonly ref: ChannelRef; readonly payload: string },
-  { once, source }: EventRequest & { readonly once: OnceRequest },
+  { once, source, traced }: EventRequest & { readonly once: OnceRequest },
 ): Promise<void> {
   const event = { payload, except: publication.except };
   const retention = retentionOf(app, ref.channel);
   if (!(await broker.publishOnce(ref, event, eventOf(once, place), retention))) return;
+  traced?.published(place, ref.channel, payload);
   if (traffic.live.isWatched) traffic.live.published(ref, event, source);
   const published = isReservedChannel(ref.channel) ? 'server_to_user' : source;
   traffic.of(app.id).published.add(published, 1);

@@ -19,12 +19,18 @@ import type { NodeEvents } from '../webhooks/node-events.ts';
 
 type ClientEvent = Extract<ClientMessage, { kind: 'client-event' }>;
 
+/** Notes client events that are passed to the broker (SPEC 16.2). */
+export interface ClientEventTrace {
+  sent(from: Connection, channel: string, event: { readonly name: string; readonly payload: string }): void;
+}
+
 interface ClientEventDeps {
   readonly hub: Hub;
   readonly relay: Relay;
   readonly clock: Clock;
   readonly refusals: Refusals;
   readonly nodeEvents: NodeEvents;
+  readonly trace?: ClientEventTrace | undefined;
 }
 
 /** SPEC 5: relays to the others on the channel, rebuilt from the known fields. A promise: the client's next message has to wait. */
@@ -47,6 +53,7 @@ function relay(core: ClientEventDeps, from: Connection, message: ClientEvent): P
   const userId = kind.members ? from.subscription(channel)?.member?.id : undefined;
   core.nodeEvents.clientEvent(from, { name, channel, dataJson, userId });
   const payload = encode.event(name, dataJson, channel, userId);
+  core.trace?.sent(from, channel, { name, payload });
   return core.relay.send(from, ref, { payload, except: from.socketId, bestEffort: true });
 }
 

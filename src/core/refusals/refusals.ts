@@ -7,6 +7,10 @@ import { limitOf, type LimitName } from './reached-limits.ts';
 import { REASONS, type RefusalReason } from './reasons.ts';
 import { Tally } from '../util/tally.ts';
 
+interface RefusalTrace {
+  refused(reason: RefusalReason, example: LogExample): void;
+}
+
 /**
  * Counts refusals by reason, and logs each reason at most once a minute. Bounded by the list of reasons, whatever clients
  * send.
@@ -15,12 +19,14 @@ export class Refusals {
   readonly #logger: Pick<Logger, 'warn'>;
   readonly #clock: () => number;
   readonly #live: LiveFeed | undefined;
+  readonly #trace: RefusalTrace | undefined;
   readonly #counted = new Map<RefusalReason, MinuteLog>();
   readonly #limits = new Tally<LimitName>();
 
-  /** `live`: shows each refusal to those who look now. */
-  constructor(logger: Pick<Logger, 'warn'>, clock: () => number, live?: LiveFeed) {
+  /** `live`: shows each refusal to those who look now; `trace`: to those who ask later. */
+  constructor(logger: Pick<Logger, 'warn'>, clock: () => number, live?: LiveFeed, trace?: RefusalTrace) {
     this.#live = live;
+    this.#trace = trace;
     this.#logger = logger;
     this.#clock = clock;
   }
@@ -32,6 +38,7 @@ export class Refusals {
     const example = limit === undefined || name === undefined ? given : { ...given, limit: name };
     this.#of(reason).add(example);
     if (this.#live?.isWatched === true) this.#live.refused(reason, example);
+    this.#trace?.refused(reason, example);
   }
 
   /** How often it was counted. */

@@ -42,7 +42,7 @@ const fastifyOptions = (config: Config, refusals: Refusals) => ({
   routerOptions: { maxParamLength: MAX_PART_CHARACTERS, querystringParser: () => ({}) },
   // A path that no router can read.
   frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    countRefusal({ refusals }, request, { status: 400, body: BAD_PATH });
+    countRefusal({ refusals, clock: Date.now }, request, { status: 400, body: BAD_PATH });
     return reply.code(400).send(BAD_PATH);
   },
 });

@@ -16,6 +16,7 @@ import { openLoop } from './open-loop.ts';
 import { presence } from './presence.ts';
 import { quiet } from './quiet.ts';
 import { resume } from './resume/index.ts';
+import { trace } from './trace.ts';
 import { batch, trigger } from './trigger.ts';
 import { webhooks } from './webhooks/index.ts';
 import { workers } from './workers.ts';
@@ -26,6 +27,7 @@ export const SCENARIOS: readonly Scenario[] = [
   memory,
   fanOut,
   metrics,
+  trace,
   openLoop,
   quiet,
   httpLatency,

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { styleText } from 'node:util';
-import { sleep } from '../../core/util/time.ts';
-import type { AdminAddress } from '../admin-client.ts';
-import { readLines, StreamRefused } from '../client/line-stream.ts';
-import { addAdminOptions, adminAddress, type ServerFlags } from '../client/options.ts';
-import { counted, hasColour, runCommand, shown, wantsJson } from '../client/output.ts';
+import { sleep } from '../../../core/util/time.ts';
+import type { AdminAddress } from '../../admin-client.ts';
+import { readLines, StreamRefused } from '../../client/line-stream.ts';
+import { addAdminOptions, adminAddress, type ServerFlags } from '../../client/options.ts';
+import { counted, hasColour, runCommand, shown, wantsJson } from '../../client/output.ts';
 
 const RETRY_MS = 500;
 /** Time for which a server that had answered may be away: it is restarted. */

@@ -6,6 +6,8 @@ import type { Auth } from '../auth/index.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { RequestCounts } from '../http/request-counts.ts';
+import { consoleSource } from './access/console.ts';
+import { forgettingCommands } from './access/forgetting.ts';
 import { openTokenAccess, type TokenAccess } from './access/tokens.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
@@ -21,6 +23,8 @@ import { probeContext } from './health/self-check.ts';
 import { maxLingering } from './entrances/http.ts';
 import { unavailability } from './entrances/unavailability.ts';
 import { openHttpFallback } from './http-fallback.ts';
+import type { InspectionDeps } from './live/inspection.ts';
+import { withSharedQuestions } from './live/shared-questions.ts';
 import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
@@ -81,7 +85,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   const workers = processes?.workers;
   const certificate = new Certificate(config.tls);
   const { apps, watch: appsWatch } = await openApps(config, logger);
-  const ownStores = await openStores(storesOptions(config, apps), logger);
+  const ownStores = withSharedQuestions(await openStores(storesOptions(config, apps), logger));
   appsWatch?.beforeUse((all) => ownStores.prepareApps?.(all) ?? Promise.resolve());
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
@@ -205,12 +209,22 @@ async function openOperatorRoutes(
     appsControl: parts.appsWatch && appsControl(parts.appsWatch, parts.logger),
     webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
     auth: forgetControl(auth),
-    live: core.traffic.live,
+    traffic: core.traffic,
+    inspection: inspectionDeps(parts),
+    console: consoleSource(config, core.refusals, parts.logger),
     trace: parts.trace,
     isOpen,
   });
   return metrics;
 }
+
+/** Needs of those who look into channels and connections. */
+const inspectionDeps = ({ config, core, stores }: ServerParts): InspectionDeps => ({
+  ...{ ...core, stores },
+  nodeCommands: config.auth ? forgettingCommands(stores) : stores.nodeCommands,
+  buffers: { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes },
+  nodeQuestions: stores.nodeQuestions,
+});
 
 async function receiveFromCluster(
   { nodeCommands, broker }: Stores,

@@ -293,6 +293,7 @@ const TEXTS = [
     ],
   },
   { rule: '11.5', name: 'WAVEHALL_ADMIN_TOKEN', usual: undefined, given: 't', value: 't' },
+  { rule: '17.3', name: 'WAVEHALL_CONSOLE', usual: 'on', given: 'read', value: 'read' },
   {
     rule: '14.2',
     name: 'WAVEHALL_AUTH_UPSTREAM',

@@ -53,6 +53,7 @@ export class MessageHandler {
     if (from.closing) return undefined;
     from.traffic.messagesReceived += 1;
     from.traffic.bytesReceived += message.length;
+    from.frames?.received(message);
     try {
       const task = this.#receive(from, message);
       if (task !== undefined) return this.#finish(from, task);

@@ -1,0 +1,6 @@
+import { render } from 'preact';
+import { Console } from './shell/console.tsx';
+import './style.css';
+
+const root = document.querySelector('#console');
+if (root !== null) render(<Console />, root);

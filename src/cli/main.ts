@@ -11,7 +11,8 @@ import { addRestart } from './commands/restart.ts';
 import { addRules } from './commands/rules.ts';
 import { addStart, type Start } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
-import { addTail } from './commands/tail.ts';
+import { addTail } from './commands/events/tail.ts';
+import { addWatch } from './commands/events/watch.ts';
 import { addTerminate } from './commands/terminate.ts';
 import { addTrigger } from './commands/trigger.ts';
 import { addUsers } from './commands/users.ts';
@@ -36,6 +37,7 @@ for (const add of [
   addTerminate,
   addRestart,
   addTail,
+  addWatch,
   addWebhooks,
   addRules,
 ])

@@ -18,6 +18,10 @@ const READ: ReadonlySet<string | undefined> = new Set([
   '/admin/users',
   '/admin/user',
   '/admin/connection',
+  '/admin/webhooks/failed/:id',
+  '/admin/auth/decisions',
+  '/admin/parts',
+  '/admin/trace',
 ]);
 
 /** Routes by which the page changes something; none has a secret in its answer. */
@@ -27,6 +31,10 @@ const ACTIONS: ReadonlySet<string | undefined> = new Set([
   '/admin/connection/reconnect',
   '/admin/connection/end',
   '/admin/user/end',
+  '/admin/auth/forget',
+  '/admin/events',
+  '/admin/doctor',
+  '/admin/capacity',
 ]);
 
 /** Fields of the body of an action that its line in the log has. */

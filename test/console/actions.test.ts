@@ -49,6 +49,20 @@ test('17.11 an event of an operator reaches the subscribers, but the socket that
   expect(metrics).toMatch(/wavehall_events_published_total\{[^}]*\} 5\n/);
 });
 
+test('17.3 the log has what an action concerns, and never the data of an event', async () => {
+  const server = await startOperated(operated());
+  const event = { ...EVENT, channels: ['orders', 'x'.repeat(300)], data: '{"card":4242}' };
+  expect((await send(server, event, await loggedIn(server))).status).toBe(400);
+  const line = '"action":"POST /admin/events","app":"app-id","channels":"orders xxx';
+  await eventually(
+    () => server.output().includes(line),
+    () => `a line: ${server.output()}`,
+  );
+  expect(server.output()).toContain('"name":"shipped","address":"127.0.0.1","status":400');
+  expect(server.output()).not.toContain('x'.repeat(200));
+  expect(server.output()).not.toContain('4242');
+});
+
 test('17.11 what POST /events refuses is refused with the same status and words', async () => {
   const server = await startOperated(operated());
   const app = publisher(appAt(server));

@@ -38,7 +38,7 @@ const ACTIONS: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** Fields of the body of an action that its line in the log has. */
-const TARGETS = ['app', 'socket', 'user'] as const;
+const TARGETS = ['app', 'socket', 'user', 'channel', 'channels', 'name', 'owner', 'endpoint', 'ids'] as const;
 const MAX_TARGET_CHARS = 200;
 
 export interface AccessRefusal {
@@ -104,10 +104,10 @@ export class ConsoleAccess {
 /** Concerned by an action, as far as its body is one. */
 function targetOf(body: unknown): Readonly<Record<string, string>> {
   const fields = isJsonObject(body) ? body : {};
-  const texts = TARGETS.map((name) => [name, fields[name]] as const);
   return Object.fromEntries(
-    texts.flatMap(([name, text]) =>
-      typeof text === 'string' ? [[name, text.slice(0, MAX_TARGET_CHARS)]] : [],
-    ),
+    TARGETS.flatMap((name) => {
+      const texts = [fields[name]].flat().filter((each) => typeof each === 'string');
+      return texts.length === 0 ? [] : [[name, texts.join(' ').slice(0, MAX_TARGET_CHARS)]];
+    }),
   );
 }

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { counted, hasColour, shown } from './output.ts';
+import { clockTime, counted, hasColour, shown } from './output.ts';
 
 /** A line of the live feed (SPEC 11.5). */
 export type LiveLine = Readonly<Record<string, string | number | undefined>>;
@@ -22,9 +22,6 @@ export function liveLineText(line: LiveLine): string {
   const head = hasColour() && colour !== undefined ? styleText(colour, kind) : kind;
   return `${clockTime(Number(line.atMs ?? 0))}  ${head} ${shown(describeLine(type, line))}`;
 }
-
-/** `12:03:01`, in the zone of this machine. */
-export const clockTime = (ms: number): string => new Date(ms).toTimeString().slice(0, 8);
 
 function describeLine(type: string, line: LiveLine): string {
   const parts = (PARTS[type] ?? others)(line);

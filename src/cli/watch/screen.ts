@@ -1,6 +1,5 @@
-import { bold, counted, red, shown } from '../client/output.ts';
+import { bold, clockTime, counted, red, shown } from '../client/output.ts';
 import type { LiveFlags } from '../client/live-feed.ts';
-import { clockTime } from '../client/live-line.ts';
 import type { Figures } from './figures.ts';
 import { figureLines, headLine } from './table.ts';
 

@@ -37,10 +37,10 @@ for (const add of [
   addTerminate,
   addRestart,
   addTail,
-  addWatch,
   addWebhooks,
   addRules,
 ])
   add(program);
+addWatch(program, async (flags) => (await import('./watch/index.ts')).watch(flags));
 addDoctor(program, async (flags) => (await import('./doctor/command.ts')).doctor(flags));
 await program.parseAsync();

@@ -8,10 +8,8 @@ export interface WatchFlags extends ServerFlags, LiveFlags {
 }
 
 /** `wavehall watch`: the traffic of a running server as a table, and below it what happens. */
-export function addWatch(program: Command): void {
+export function addWatch(program: Command, watch: (flags: WatchFlags) => Promise<void>): void {
   addLiveOptions(addAdminOptions(program.command('watch')))
     .description('Show live how much passes through a running server, and what happens, in one screen')
-    .action((flags: WatchFlags) =>
-      runCommand(async () => (await import('../../watch/index.ts')).watch(flags)),
-    );
+    .action((flags: WatchFlags) => runCommand(() => watch(flags)));
 }

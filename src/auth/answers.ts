@@ -1,17 +1,12 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { RefusalReason } from '../core/refusals/reasons.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
-import type { AppUnavailable } from './gateway/app-upstream.ts';
-import type { GatewayClient } from './gateway/outgoing.ts';
-import type { AuthRequest } from './gateway/question.ts';
 import type { Outcome } from './recent/recent.ts';
 
-/** A request of a client, with everything that belongs to it. */
-export interface Arrived {
-  readonly request: AuthRequest;
-  readonly rawHeaders: readonly string[];
-  readonly headers: IncomingHttpHeaders;
-  readonly client: GatewayClient;
+/** A request of a client, as far as a refusal names it. */
+interface Asking {
+  readonly request: { readonly path: string };
+  readonly client: { readonly remoteAddress: string };
 }
 
 export interface GatewayAnswer {
@@ -41,32 +36,35 @@ export class OwnAnswers {
     this.#refusals = refusals;
   }
 
-  refuse(arrived: Arrived, reason: keyof typeof REFUSED, more?: Readonly<Record<string, string>>): Answered {
+  refuse(arrived: Asking, reason: keyof typeof REFUSED, more?: Readonly<Record<string, string>>): Answered {
     const [status, body] = REFUSED[reason];
     this.#count(arrived, reason, more);
     return { status, headers: TEXT_TYPE, body, outcome: 'refused' };
   }
 
-  unavailable({ reason, message }: AppUnavailable, arrived: Arrived): Answered {
+  unavailable(
+    { reason, message }: { readonly reason: string; readonly message: string },
+    arrived: Asking,
+  ): Answered {
     const [status, body] = reason === 'too_large' ? [502, 'Bad gateway.'] : [503, 'Service unavailable.'];
     this.#count(arrived, 'auth_unavailable', { because: message });
     return { status, headers: { ...TEXT_TYPE, 'retry-after': '2' }, body, outcome: 'unavailable' };
   }
 
   /** SPEC 14.2: a redirect of the app is a refusal. */
-  redirected(cookies: readonly string[] | undefined, arrived: Arrived, outcome: Outcome): Answered {
+  redirected(cookies: readonly string[] | undefined, arrived: Asking, outcome: Outcome): Answered {
     this.#count(arrived, 'auth_redirect');
     const headers = { ...TEXT_TYPE, ...(cookies && { 'set-cookie': [...cookies] }) };
     return { status: 403, headers, body: 'Forbidden.', outcome };
   }
 
   /** Counts an answer that the app's own answer is passed on with. */
-  noDecision(arrived: Arrived, reason: 'unknown_key' | 'signature'): void {
+  noDecision(arrived: Asking, reason: 'unknown_key' | 'signature'): void {
     this.#count(arrived, `auth_${reason}`);
   }
 
   #count(
-    { client, request }: Arrived,
+    { client, request }: Asking,
     reason: Extract<RefusalReason, `auth_${string}`>,
     more: Readonly<Record<string, string>> = {},
   ): void {

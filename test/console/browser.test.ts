@@ -9,11 +9,9 @@ import { channelAuth, publisher } from '../support/wire-http.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import {
   type ConsolePage,
-  faultsOf,
   logInByKeyboard,
   openConsole,
   openView,
-  overflowOf,
   type PageOptions,
 } from './browser-page.ts';
 import { faultsOf, HOSTILE, overflowOf } from './page-faults.ts';

@@ -12,18 +12,14 @@ import { eventually } from '../support/wire.ts';
 import { status } from '../webhooks/receiver.ts';
 import {
   type ConsolePage,
-  faultsOf,
   logInByKeyboard,
   openConsole,
   openView,
-  overflowOf,
   type PageOptions,
 } from './browser-page.ts';
+import { faultsOf, HOSTILE, overflowOf } from './page-faults.ts';
 
 vi.setConfig({ testTimeout: 6 * LONG_MS });
-
-/** Text that runs a script wherever it is taken as HTML, as an attribute or as a URL. */
-const HOSTILE = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>' onfocus='window.hacked=1' autofocus='`;
 
 const isHacked = (page: Page): Promise<boolean> => page.evaluate(() => 'hacked' in globalThis);
 

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { App } from '../../core/app.ts';
 import type { AppProvider } from '../../core/ports/apps.ts';
 import type { DecisionStore, FoundDecision } from '../../core/ports/decisions.ts';
@@ -6,13 +7,14 @@ import { Tally } from '../../core/util/tally.ts';
 import type { HeaderLine } from '../../net/headers.ts';
 import type { HttpAnswer } from '../../net/http-client.ts';
 import { type Outcome, RecentDecisions } from '../recent/recent.ts';
-import { type Answered, type Arrived, type GatewayAnswer, OwnAnswers } from '../answers.ts';
+import { type Answered, type GatewayAnswer, OwnAnswers } from '../answers.ts';
 import { AppUnavailable, type AppUpstream, type OutgoingRequest } from './app-upstream.ts';
 import type { TokenRights } from '../rights.ts';
 import { credentialsIn } from './credentials.ts';
 import { type Decision, decisionIn, signedBody } from './decision.ts';
 import {
   GATEWAY_HEADER,
+  type GatewayClient,
   incomingHeaders,
   outgoingHeaders,
   outgoingRequest,
@@ -33,6 +35,14 @@ export interface GatewayDeps {
   readonly tokens: TokenRights | undefined;
   readonly refusals: Refusals;
   readonly options: GatewayOptions;
+}
+
+/** A request of a client, with everything that belongs to it. */
+export interface Arrived {
+  readonly request: AuthRequest;
+  readonly rawHeaders: readonly string[];
+  readonly headers: IncomingHttpHeaders;
+  readonly client: GatewayClient;
 }
 
 /** An answer, with what was read of its request. */

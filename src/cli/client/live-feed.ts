@@ -41,12 +41,12 @@ export async function followLive(
   { onLine, onEnd, patienceMs }: LiveReader,
   ended: AbortSignal,
 ): Promise<void> {
-  let hadStream = false;
-  let awaySinceMs: number | undefined;
-  const onOpen = (): void => {
-    hadStream = true;
-    awaySinceMs = undefined;
+  // Changed by a callback, which the compiler does not see in a variable.
+  const known: { hadStream: boolean; awaySinceMs: number | undefined } = {
+    hadStream: false,
+    awaySinceMs: undefined,
   };
+  const onOpen = (): void => void Object.assign(known, { hadStream: true, awaySinceMs: undefined });
   const hasEnded = (): boolean => ended.aborted;
   while (!hasEnded()) {
     try {
@@ -54,9 +54,9 @@ export async function followLive(
       if (!hasEnded()) onEnd();
     } catch (error) {
       if (hasEnded()) return;
-      awaySinceMs ??= performance.now();
-      if (error instanceof StreamRefused || !hadStream || performance.now() - awaySinceMs > patienceMs)
-        throw error;
+      known.awaySinceMs ??= performance.now();
+      const isTooLong = performance.now() - known.awaySinceMs > patienceMs;
+      if (error instanceof StreamRefused || !known.hadStream || isTooLong) throw error;
     }
     await sleep(RETRY_MS, ended);
   }

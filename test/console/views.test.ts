@@ -94,7 +94,7 @@ withChromium('the views of the console in a browser', () => {
     await page.getByLabel('Event', { exact: true }).fill('last');
     await page.getByLabel('Event', { exact: true }).press('Enter');
     expect(
-      await client.next(({ event }) => /^(?:not-to-one|unseen|last)$/.test(event), LONG_MS),
+      await client.next(({ event }) => /^(?:not-to-one|unseen|last)$/.test(String(event)), LONG_MS),
     ).toMatchObject({ event: 'last' });
     expect(problems).toEqual([]);
   });

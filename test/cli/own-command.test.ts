@@ -1,7 +1,13 @@
 /** Commands that a server runs for an operator, in a process of their own. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { COMMAND_MS, fileFlag, MAX_ANSWER_BYTES, runForJson } from '../../src/cli/workers/own-command.ts';
+import {
+  COMMAND_MS,
+  commandEnvironment,
+  fileFlag,
+  MAX_ANSWER_BYTES,
+  runForJson,
+} from '../../src/cli/workers/own-command.ts';
 import { isRunning } from '../support/processes.ts';
 import { eventually } from '../support/wire.ts';
 import { temporaryFile } from './command.ts';
@@ -37,4 +43,18 @@ test('17.12 the file of the server is that of the command', () => {
   expect(fileFlag(['start', '--env-file=b.env'])).toEqual(['--env-file', 'b.env']);
   expect(fileFlag(['start', '--env-file'])).toEqual([]);
   expect(fileFlag(['start'])).toEqual([]);
+});
+
+test('17.12 flags of the server are variables of the command, and what the file says is left to the file', () => {
+  const settings = { host: '127.0.0.1', port: 4711, path: 'ws' };
+  expect(commandEnvironment(settings, ['start', '--env-file', '.env'], { A: '1' })).toEqual({ A: '1' });
+  expect(
+    commandEnvironment(settings, ['start', '--port=0', '--host', '127.0.0.1', '--path', '/ws/'], {}),
+  ).toEqual({
+    REVERB_SERVER_HOST: '127.0.0.1',
+    REVERB_SERVER_PORT: '4711',
+    REVERB_SERVER_PATH: 'ws',
+  });
+  const env = { REVERB_SERVER_PORT: '0', WAVEHALL_WORKER: '1/2/0' };
+  expect(commandEnvironment(settings, ['start'], env)).toEqual({ REVERB_SERVER_PORT: '4711' });
 });

@@ -23,7 +23,10 @@ const FLAGS = { doctor: ['--timeout', '3'], capacity: ['--seconds', '4'] } as co
 export async function runOwnCommand(...[command, settings]: Command): Promise<object> {
   const program = [...process.execArgv, process.argv[1] ?? ''];
   const flags = ['--json', ...FLAGS[command], ...(command === 'doctor' ? fileFlag(process.argv) : [])];
-  const answer = await runForJson([...program, command, ...flags], environment(settings));
+  const answer = await runForJson(
+    [...program, command, ...flags],
+    commandEnvironment(settings, process.argv, process.env),
+  );
   if (answer !== undefined) return answer;
   throw new Unavailable(`wavehall ${command} had no result: run it on the machine of the server to see why.`);
 }
@@ -72,13 +75,23 @@ export function fileFlag(args: readonly string[]): string[] {
   return file === undefined ? [] : ['--env-file', file];
 }
 
-const environment = ({ host, port, path }: Command[1]): NodeJS.ProcessEnv => ({
-  ...process.env,
-  [SERVER_SETTINGS.host.name]: host,
-  [SERVER_SETTINGS.port.name]: String(port),
-  [SERVER_SETTINGS.path.name]: path,
-  [WORKER_VARIABLE]: undefined,
-});
+/** Variables of this process; those of its flags count as well, and a port that the system has chosen. */
+export function commandEnvironment(
+  { host, port, path }: Command[1],
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
+  const names = SERVER_SETTINGS;
+  const isGiven = (flag: string): boolean =>
+    args.some((each) => each === flag || each.startsWith(`${flag}=`));
+  return {
+    ...env,
+    ...(isGiven('--host') && { [names.host.name]: host }),
+    ...(isGiven('--path') && { [names.path.name]: path }),
+    ...((isGiven('--port') || env[names.port.name] !== undefined) && { [names.port.name]: String(port) }),
+    [WORKER_VARIABLE]: undefined,
+  };
+}
 
 function lowerPriority(pid: number): void {
   try {

@@ -1,5 +1,5 @@
 /** The last questions at the auth gateway, and the reason of each outcome. */
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { explainDecisions } from '../../src/auth/recent/explain.ts';
 import { MAX_PARTS, partsOf } from '../../src/auth/recent/parts.ts';
 import { MAX_RECENT, type RecentDecision, RecentDecisions } from '../../src/auth/recent/recent.ts';
@@ -76,13 +76,13 @@ test('17.13 the decisions of a session or token, and those about a channel, are 
 
 test('17.13 the questions of all workers are together', async () => {
   const redis = await startRedis();
+  onTestFinished(() => redis.close());
   const { server, question, headers } = await start(['--workers', '2'], operated(redis));
   for (let socket = 1; socket <= 12; socket += 1)
     await question({ headers: bearer('ann'), socketId: `1.${socket}` });
   const { decisions } = await read(server, headers);
   expect(decisions).toHaveLength(12);
   expect(decisions.filter(({ outcome }) => outcome === 'asked')).toHaveLength(1);
-  await redis.close();
 });
 
 const DECISION: RecentDecision = {

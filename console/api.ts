@@ -32,8 +32,8 @@ async function ask(method: string, path: string, body?: object): Promise<unknown
 
 export const read = (path: string): Promise<unknown> => ask('GET', path);
 
-/** Changes something. */
-export const act = (path: string, body: object): Promise<unknown> => ask('POST', path, body);
+/** Sends an action; in read-only mode each is refused. */
+export const act = (path: string, body: object = {}): Promise<unknown> => ask('POST', path, body);
 
 export const session = async (): Promise<Mode> => ((await read('/console/session')) as { mode: Mode }).mode;
 

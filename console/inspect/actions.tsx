@@ -8,7 +8,8 @@ export interface Action {
   readonly question: string;
   readonly path: string;
   readonly body: object;
-  readonly done: string;
+  /** Said afterwards, of the answer if it matters. */
+  readonly done: string | ((answer: unknown) => string);
 }
 
 /** Buttons that change something; each asks first. A console that is read-only has none that can be pressed. */
@@ -25,7 +26,7 @@ export function Actions({
   const perform = ({ path, body, done }: Action): void => {
     setAsked(undefined);
     act(path, body).then(
-      () => setSaid({ text: done, isProblem: false }),
+      (answer) => setSaid({ text: typeof done === 'string' ? done : done(answer), isProblem: false }),
       (error: unknown) => {
         if ((error as Failure).status === 401) return onLoggedOut();
         setSaid({ text: (error as Error).message, isProblem: true });

@@ -1,3 +1,4 @@
+import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { logOut, type Mode } from '../api.ts';
 import { Channels } from '../inspect/channels.tsx';
@@ -7,16 +8,26 @@ import { LiveView } from '../live/live-view.tsx';
 import { Overview } from '../overview/overview.tsx';
 import { ModeContext } from './mode.ts';
 import { viewIn } from './route.ts';
+import { PART_VIEWS } from './part-views.ts';
+import { useParts } from './use-parts.ts';
+import type { ViewProps } from './view-props.ts';
 
-const VIEWS = [
+const VIEWS: readonly View[] = [
   { path: 'overview', title: 'Overview', View: Overview },
   { path: 'live', title: 'Live', View: LiveView },
   { path: 'channels', title: 'Channels', View: Channels },
   { path: 'users', title: 'Users', View: Users },
   { path: 'connection', title: 'Connection', View: ConnectionView },
-] as const;
+  ...PART_VIEWS,
+];
 
-const viewAt = (hash: string) => VIEWS.find(({ path }) => path === viewIn(hash)) ?? VIEWS[0];
+interface View {
+  readonly path: string;
+  readonly title: string;
+  /** Part of the server without which it is not shown. */
+  readonly part?: string;
+  readonly View: ComponentType<ViewProps>;
+}
 
 interface ShellProps {
   readonly mode: Mode;
@@ -26,14 +37,19 @@ interface ShellProps {
 
 /** Navigation, and one view. */
 export function Shell({ mode, onLogOut }: ShellProps) {
-  const [view, setView] = useState(viewAt(location.hash));
+  const parts = useParts();
+  const views = VIEWS.filter(({ part }) => part === undefined || parts?.has(part) === true);
+  const [hash, setHash] = useState(location.hash);
+  const view = views.find(({ path }) => path === viewIn(hash)) ?? views[0];
   useEffect(() => {
-    const change = (): void => setView(viewAt(location.hash));
+    const change = (): void => setHash(location.hash);
     addEventListener('hashchange', change);
     return () => removeEventListener('hashchange', change);
   }, []);
-  useEffect(() => void (document.title = `${view.title} – Wavehall`), [view]);
+  const title = view?.title ?? '';
+  useEffect(() => void (document.title = `${title} – Wavehall`), [title]);
   const leave = (): void => void logOut().then(onLogOut, onLogOut);
+  if (parts === undefined || view === undefined) return null;
   return (
     <div class="shell">
       <a class="skip" href="#view" onClick={focusView}>
@@ -45,9 +61,9 @@ export function Shell({ mode, onLogOut }: ShellProps) {
           {mode === 'read' && <span class="badge">read-only</span>}
         </p>
         <nav aria-label="Views">
-          {VIEWS.map(({ path, title }) => (
+          {views.map(({ path, title: name }) => (
             <a key={path} href={`#/${path}`} aria-current={path === view.path ? 'page' : undefined}>
-              {title}
+              {name}
             </a>
           ))}
         </nav>

@@ -8,11 +8,14 @@ import { addInspectionRoutes } from './inspect/routes.ts';
 import type { InspectionSource } from './inspect/source.ts';
 import { BadRequest } from './requests.ts';
 import { answerError, sendError } from './routes/answers.ts';
-import { addAuthRoutes, type ForgetControl } from './routes/auth.ts';
+import { addAuthRoutes, type AuthControl } from './routes/auth.ts';
 import { addAppRoutes, type AppsControl } from './routes/apps.ts';
 import { addCutoverRoutes, type CutoverControl } from './routes/cutover.ts';
+import { addEventRoute, type EventPublisher } from './routes/events.ts';
+import { addExaminationRoutes, type Examiner } from './routes/examination.ts';
 import { addHistoryRoute, type HistorySource } from './routes/history.ts';
 import { addLiveRoute, type LiveSource, type LiveUpgrades } from './routes/live.ts';
+import { addPartsRoute } from './routes/parts.ts';
 import { addRestartRoutes, type RestartControl } from './routes/restart.ts';
 import { addStatusRoutes, type StatusSource } from './routes/status.ts';
 import { addTraceRoute, type TraceFinder } from './routes/trace.ts';
@@ -27,7 +30,7 @@ export interface AdminOptions extends StatusSource {
   /** `undefined`: no app has an endpoint of webhooks. */
   readonly webhooks?: WebhookControl | undefined;
   /** `undefined`: there is no auth gateway. */
-  readonly auth?: ForgetControl | undefined;
+  readonly auth?: AuthControl | undefined;
   /** `undefined`: the apps are in no database. */
   readonly appsControl?: AppsControl | undefined;
   readonly live: LiveSource;
@@ -37,6 +40,10 @@ export interface AdminOptions extends StatusSource {
   readonly history?: HistorySource | undefined;
   /** `undefined`: nobody looks into channels and connections. */
   readonly inspection?: InspectionSource | undefined;
+  /** `undefined`: nobody publishes for operators. */
+  readonly events?: EventPublisher | undefined;
+  /** `undefined`: nobody can start another process. */
+  readonly examine?: Examiner | undefined;
   /** `undefined`: there is no console. */
   readonly console?: ConsoleOptions | undefined;
   readonly trace: TraceFinder;
@@ -69,10 +76,19 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
       addWebhookRoutes(scope, options.webhooks);
       addAuthRoutes(scope, options.auth);
       addCutoverRoutes(scope, options.cutover);
+      addOperatorRoutes(scope, options);
       done();
     },
     { prefix: '/admin' },
   );
+}
+
+/** Adds what the console shows besides, and the command line in its own way (SPEC 17.11 to 17.13). */
+function addOperatorRoutes(scope: FastifyInstance, options: AdminOptions): void {
+  const { webhooks, auth, cutover, events, examine: examination } = options;
+  addPartsRoute(scope, { webhooks, auth, cutover, examination });
+  if (events !== undefined) addEventRoute(scope, events);
+  addExaminationRoutes(scope, examination);
 }
 
 const NEEDS_TOKEN = {

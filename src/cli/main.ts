@@ -12,6 +12,7 @@ import { addRules } from './commands/rules.ts';
 import { addStart, type Start } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addTail } from './commands/events/tail.ts';
+import { addWatch } from './commands/events/watch.ts';
 import { addTerminate } from './commands/terminate.ts';
 import { addTrace } from './commands/events/trace.ts';
 import { addTrigger } from './commands/events/trigger.ts';
@@ -42,5 +43,6 @@ for (const add of [
   addRules,
 ])
   add(program);
+addWatch(program, async (flags) => (await import('./watch/index.ts')).watch(flags));
 addDoctor(program, async (flags) => (await import('./doctor/command.ts')).doctor(flags));
 await program.parseAsync();

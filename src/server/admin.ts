@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppsControl } from '../admin/routes/apps.ts';
 import type { CutoverControl, MoveOptions } from '../admin/routes/cutover.ts';
-import type { ForgetControl } from '../admin/routes/auth.ts';
+import type { AuthControl } from '../admin/routes/auth.ts';
+import type { Examiner } from '../admin/routes/examination.ts';
 import type { RestartControl } from '../admin/routes/restart.ts';
 import type { WebhookControl } from '../admin/routes/webhooks.ts';
 import { Conflict } from '../admin/requests.ts';
@@ -17,6 +18,7 @@ import type { CutoverStatus } from '../cutover/status/status-report.ts';
 import type { Metrics, WorkerMetrics } from '../observability/metrics.ts';
 import { shownApps } from './status/app-list.ts';
 import type { ConsoleSource } from './access/console.ts';
+import { ownPublisher } from './access/own-publisher.ts';
 import { liveUpgrades } from './entrances/upgrades.ts';
 import { Inspection, type InspectionDeps } from './live/inspection.ts';
 import { LiveSource } from './live/live-source.ts';
@@ -33,7 +35,7 @@ export interface AdminDeps {
   readonly metrics: Metrics | undefined;
   /** Parts of `GET /admin/status`. */
   readonly status: readonly StatusSection[];
-  readonly apps: Pick<Apps, 'all'>;
+  readonly apps: Pick<Apps, 'all' | 'byId'>;
   /** `undefined`: the apps are in no database. */
   readonly appsControl: AppsControl | undefined;
   readonly traffic: Traffic;
@@ -47,8 +49,10 @@ export interface AdminDeps {
   /** `undefined`: no app has an endpoint. */
   readonly webhooks: WebhookControl | undefined;
   /** `undefined`: there is no auth gateway. */
-  readonly auth: ForgetControl | undefined;
   readonly inspection: InspectionDeps;
+  readonly auth: AuthControl | undefined;
+  /** `undefined`: nobody can start another process. */
+  readonly examine: Examiner | undefined;
   /** `undefined`: there is no console. */
   readonly console: ConsoleSource | undefined;
 }
@@ -60,7 +64,7 @@ export async function openAdmin(
   deps: AdminDeps,
 ): Promise<void> {
   const { cutover, metrics, status, apps, traffic, isOpen, workers, processes } = deps;
-  const { appsControl, webhooks, auth, trace } = deps;
+  const { appsControl, webhooks, auth, trace, examine } = deps;
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
   await registerAdmin(http, {
@@ -77,6 +81,8 @@ export async function openAdmin(
     trace,
     webhooks,
     auth,
+    examine,
+    events: ownPublisher(http, apps),
     restart: processes && restartOf(processes),
     cutover: cutover && controlOf(cutover, workers),
   });

@@ -11,7 +11,7 @@ import { forgettingCommands } from './access/forgetting.ts';
 import { openTokenAccess, type TokenAccess } from './access/tokens.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
-import { forgetControl, openAuthGateway } from './access/gateway.ts';
+import { authControl, openAuthGateway } from './access/gateway.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
 import { Certificate } from './entrances/certificate.ts';
 import { type Entrances, openEntrances } from './entrances/entrances.ts';
@@ -208,7 +208,8 @@ async function openOperatorRoutes(
     ...{ cutover, metrics, status, apps, workers, processes },
     appsControl: parts.appsWatch && appsControl(parts.appsWatch, parts.logger),
     webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
-    auth: forgetControl(auth),
+    auth: authControl(auth, workers),
+    examine: processes && ((what) => processes.runCommand(what, listenSettings(config, entrances))),
     traffic: core.traffic,
     inspection: inspectionDeps(parts),
     console: consoleSource(config, core.refusals, parts.logger),
@@ -224,6 +225,13 @@ const inspectionDeps = ({ config, core, stores }: ServerParts): InspectionDeps =
   nodeCommands: config.auth ? forgettingCommands(stores) : stores.nodeCommands,
   buffers: { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes },
   nodeQuestions: stores.nodeQuestions,
+});
+
+/** Settings of the main port, which may have been chosen by the system. */
+const listenSettings = ({ host, port, path }: Config, { main }: Entrances) => ({
+  host,
+  path,
+  port: main.port ?? port,
 });
 
 async function receiveFromCluster(

@@ -52,10 +52,7 @@ export async function logInByKeyboard(page: Page, token = TOKEN): Promise<void> 
   await page.keyboard.press('Enter');
 }
 
-export async function openView(
-  page: Page,
-  name: 'Live' | 'Overview' | 'Channels' | 'Users' | 'Connection',
-): Promise<void> {
-  await page.getByRole('navigation').getByRole('link', { name }).click();
+export async function openView(page: Page, name: string): Promise<void> {
+  await page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
   await page.getByRole('heading', { level: 1, name }).waitFor();
 }

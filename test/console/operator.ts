@@ -18,8 +18,10 @@ export const ask = (
   path: string,
   headers: Headers = {},
   body?: object,
+  limitMs?: number,
 ): Promise<Answer> =>
   http(server, {
+    ...(limitMs !== undefined && { limitMs }),
     method,
     path,
     headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },

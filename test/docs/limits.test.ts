@@ -311,6 +311,42 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'console/inspection',
     'refuses questions that are none',
   ],
+  'bytes of an event of an operator': [
+    'src/admin/routes/events.ts',
+    'MAX_BODY_BYTES',
+    'console/actions',
+    'a request of more than 1 MiB is not read',
+  ],
+  'seconds of a command that the console runs': [
+    'src/cli/workers/own-command.ts',
+    'COMMAND_MS',
+    'cli/own-command',
+    'a command has 120 seconds',
+  ],
+  'bytes of the answer of such a command': [
+    'src/cli/workers/own-command.ts',
+    'MAX_ANSWER_BYTES',
+    'cli/own-command',
+    'an answer of up to 1 MiB is read',
+  ],
+  'questions at the auth gateway that are shown': [
+    'src/auth/recent/recent.ts',
+    'MAX_RECENT',
+    'console/auth-decisions',
+    'keeps 200 questions',
+  ],
+  'parts of such a question with names of their own': [
+    'src/auth/recent/parts.ts',
+    'MAX_PARTS',
+    'console/auth-decisions',
+    'keeps the names of 60 parts',
+  ],
+  'apps in the table of `wavehall watch`': [
+    'src/cli/watch/figures.ts',
+    'MAX_APPS',
+    'cli/watch',
+    'asks for the figures of 10 apps',
+  ],
   'lines of the live feed in a second, on one worker; deliveries are counted apart': [
     'src/core/live/feed.ts',
     'MAX_LINES_PER_SECOND',

@@ -18,6 +18,10 @@ const READ: ReadonlySet<string | undefined> = new Set([
   '/admin/users',
   '/admin/user',
   '/admin/connection',
+  '/admin/webhooks/failed/:id',
+  '/admin/auth/decisions',
+  '/admin/parts',
+  '/admin/trace',
 ]);
 
 /** Routes by which the page changes something; none has a secret in its answer. */
@@ -27,10 +31,14 @@ const ACTIONS: ReadonlySet<string | undefined> = new Set([
   '/admin/connection/reconnect',
   '/admin/connection/end',
   '/admin/user/end',
+  '/admin/auth/forget',
+  '/admin/events',
+  '/admin/doctor',
+  '/admin/capacity',
 ]);
 
 /** Fields of the body of an action that its line in the log has. */
-const TARGETS = ['app', 'socket', 'user'] as const;
+const TARGETS = ['app', 'socket', 'user', 'channel', 'channels', 'name', 'owner', 'endpoint', 'ids'] as const;
 const MAX_TARGET_CHARS = 200;
 
 export interface AccessRefusal {
@@ -96,10 +104,10 @@ export class ConsoleAccess {
 /** Concerned by an action, as far as its body is one. */
 function targetOf(body: unknown): Readonly<Record<string, string>> {
   const fields = isJsonObject(body) ? body : {};
-  const texts = TARGETS.map((name) => [name, fields[name]] as const);
   return Object.fromEntries(
-    texts.flatMap(([name, text]) =>
-      typeof text === 'string' ? [[name, text.slice(0, MAX_TARGET_CHARS)]] : [],
-    ),
+    TARGETS.flatMap((name) => {
+      const texts = [fields[name]].flat().filter((each) => typeof each === 'string');
+      return texts.length === 0 ? [] : [[name, texts.join(' ').slice(0, MAX_TARGET_CHARS)]];
+    }),
   );
 }

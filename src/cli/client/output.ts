@@ -51,6 +51,9 @@ export const shown = (cell: unknown): string => printable(String(cell));
 /** `3 clients`, `1 client`. */
 export const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 
+/** `12:03:01`, in the zone of this machine. */
+export const clockTime = (ms: number): string => new Date(ms).toTimeString().slice(0, 8);
+
 /** Plain lines for any JSON: lists of objects become tables, everything else `name  value`. */
 export function describe(value: object): string[] {
   const entries = Object.entries(value) as [string, unknown][];

@@ -74,6 +74,10 @@ export const webhookControl = (webhooks: Webhooks, outbox: Outbox): WebhookContr
       isFailing: state !== 'ok',
     })),
   failed: async (most) => (await outbox.deadLetters(most)).map(failedOf),
+  body: async (id, most) => {
+    const found = (await outbox.deadLetters(most)).find((each) => each.id === id);
+    return found && (JSON.parse(webhooks.bodyOf(found.entry)) as object);
+  },
   replay: (ids) => outbox.replay(ids),
   test: (endpoint) => webhooks.test(endpoint),
 });

@@ -52,7 +52,7 @@ export function EventView({ onLoggedOut }: ViewProps) {
           <p class="good">Accepted with 200{result.id !== null && `, event id ${result.id}`}.</p>
         )}
       </div>
-      {result !== undefined && result.id !== null && <Trace key={result.id} id={result.id} />}
+      {result !== undefined && result.id !== null && <Trace key={result.id} question={{ id: result.id }} />}
     </>
   );
 }

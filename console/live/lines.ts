@@ -6,11 +6,23 @@ export const MAX_LINES = 2000;
 export const KINDS = [
   'connected',
   'disconnected',
+  'occupied',
+  'vacated',
   'subscribed',
   'unsubscribed',
   'published',
+  'client event',
+  'member added',
+  'member removed',
+  'cache miss',
+  'webhook sent',
+  'webhook failed',
   'refused',
 ] as const;
+
+/** Kind of a line for people: an event that a client sent is one of its own. */
+export const kindOf = ({ type, details }: Pick<Line, 'type' | 'details'>): string =>
+  type === 'published' && details['source'] === 'client' ? 'client event' : type.replaceAll('_', ' ');
 
 /** A line of the live feed, with a number of its own. */
 export interface Line {
@@ -47,9 +59,10 @@ export const withLines = (lines: readonly Line[], added: readonly Line[]): reado
   [...added.toReversed(), ...lines].slice(0, MAX_LINES);
 
 /** True for a line that has the text anywhere: in its time, its kind, its names or its shown payload. */
-export function hasText({ atMs, type, details }: Line, text: string): boolean {
+export function hasText(line: Line, text: string): boolean {
+  const { atMs, details } = line;
   const wanted = text.trim().toLowerCase();
   if (wanted === '') return true;
-  const all = [timeOf(atMs), type, ...Object.values(details)];
+  const all = [timeOf(atMs), kindOf(line), ...Object.values(details)];
   return all.some((each) => String(each).toLowerCase().includes(wanted));
 }

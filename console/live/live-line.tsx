@@ -2,7 +2,8 @@ import { memo } from 'preact/compat';
 import { useState } from 'preact/hooks';
 import { bytesOf, durationOf, momentOf, plural, timeOf } from '../format.ts';
 import { channelLink, connectionLink, userLink } from '../shell/route.ts';
-import type { Line } from './lines.ts';
+import { Trace } from '../events/trace.tsx';
+import { kindOf, type Line } from './lines.ts';
 import { Masked } from './masked.tsx';
 
 /** Details that the line itself shows, so that its summary does not. */
@@ -25,7 +26,7 @@ export const LiveLine = memo(({ line }: { readonly line: Line }) => {
     <li class="line">
       <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
         <time dateTime={new Date(line.atMs).toISOString()}>{timeOf(line.atMs)}</time>
-        <span class={`kind ${line.type}`}>{line.type}</span>
+        <span class={`kind ${line.type}`}>{kindOf(line)}</span>
         <span class="names">
           {channel !== undefined && <bdi class="channel">{channel}</bdi>}
           {event !== undefined && <bdi class="event">{event}</bdi>}
@@ -33,7 +34,12 @@ export const LiveLine = memo(({ line }: { readonly line: Line }) => {
         </span>
         {app !== undefined && <bdi class="app">{app}</bdi>}
       </button>
-      {isOpen && <Details line={line} />}
+      {isOpen && (
+        <div class="unfolded">
+          <Details line={line} />
+          {line.type === 'published' && <LineTrace line={line} />}
+        </div>
+      )}
     </li>
   );
 });
@@ -63,6 +69,15 @@ function Details({ line: { atMs, details } }: { readonly line: Line }) {
   );
 }
 
+/** Trace of the event of a line. One of another node has no id here: the newest event of its channel is asked for. */
+function LineTrace({ line: { atMs, details } }: { readonly line: Line }) {
+  const { trace, app = '', channel = '' } = details;
+  if (trace !== undefined) return <Trace question={{ id: String(trace) }} atMs={atMs} />;
+  if (details['source'] !== 'another node') return null;
+  const question = { app: String(app), channel: String(channel) };
+  return <Trace question={question} title="The newest event of this channel" atMs={atMs} />;
+}
+
 interface DetailProps {
   readonly name: string;
   readonly value: string | number;
@@ -89,7 +104,8 @@ function linkOf(name: string, app: string, value: string): string | undefined {
 
 /** The most telling details of a kind in a few words; of an unknown kind, all of them. */
 function summaryOf({ type, details }: Line): string {
-  const { socket, address, code, cause, seconds, channels, sockets, bytes, source, except, user } = details;
+  const { socket, address, code, cause, seconds, channels, sockets, bytes, source, except, user, reason } =
+    details;
   const words = (...given: readonly (string | number | false | undefined)[]): string =>
     given.filter((word) => word !== undefined && word !== false).join(' · ');
   switch (type) {
@@ -105,6 +121,8 @@ function summaryOf({ type, details }: Line): string {
       );
     case 'subscribed':
     case 'unsubscribed':
+    case 'member_added':
+    case 'member_removed':
       return words(socket, user !== undefined && `user ${user}`);
     case 'published':
       return words(
@@ -114,6 +132,9 @@ function summaryOf({ type, details }: Line): string {
         socket,
         except !== undefined && `without ${except}`,
       );
+    case 'webhook_sent':
+    case 'webhook_failed':
+      return words(details['endpoint'], details['events'], plural(Number(details['count']), 'event'), reason);
     default:
       return words(...Object.entries(details).flatMap(([name, value]) => (NAMES.has(name) ? [] : [value])));
   }

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { plural } from '../format.ts';
 import { FilterBar, NO_FILTER } from './filter-bar.tsx';
 import { LiveLine } from './live-line.tsx';
-import { hasText, KINDS, type Line, MAX_LINES, withLines } from './lines.ts';
+import { hasText, kindOf, KINDS, type Line, MAX_LINES, withLines } from './lines.ts';
 import { type LinkState, watchLive } from './live-socket.ts';
 
 const WORDS: Readonly<Record<LinkState, string>> = {
@@ -69,5 +69,7 @@ export function LiveView({ onLoggedOut }: { readonly onLoggedOut: () => void }) 
   );
 }
 
-const isWanted = ({ type }: Line, kinds: ReadonlySet<string>): boolean =>
-  kinds.has(type) || !KINDS.some((kind) => kind === type);
+function isWanted(line: Line, kinds: ReadonlySet<string>): boolean {
+  const kindOfLine = kindOf(line);
+  return kinds.has(kindOfLine) || !KINDS.some((kind) => kind === kindOfLine);
+}

@@ -92,7 +92,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   const tokenAccess = await openTokenAccess(config, apps, logger);
   const core = assembleCore(config, apps, stores, logger, tokenAccess.tokens);
   const trace = new TraceSource({ ...core, workers, nodeQuestions: ownStores.nodeQuestions });
-  const webhooks = await startWebhooks(config, apps, stores.outbox, logger);
+  const webhooks = await startWebhooks(config, apps, stores.outbox, { logger, live: core.traffic.live });
   const entrances = openEntrances(config, certificate.keyPair, core.refusals);
   const loadReport = openLoadReport(ownStores, core);
   const shutdown = openShutdown(config, {

@@ -9,7 +9,14 @@ const COLOURS = {
   disconnected: 'yellow',
   subscribed: 'cyan',
   unsubscribed: 'cyan',
+  occupied: 'cyan',
+  vacated: 'cyan',
+  member_added: 'cyan',
+  member_removed: 'cyan',
   published: 'bold',
+  cache_miss: 'yellow',
+  webhook_sent: 'green',
+  webhook_failed: 'red',
   refused: 'red',
   'left-out': 'red',
 } as const;
@@ -18,7 +25,7 @@ const COLOURS = {
 export function liveLineText(line: LiveLine): string {
   const type = String(line.type ?? '');
   const colour = COLOURS[type as keyof typeof COLOURS] as (typeof COLOURS)[keyof typeof COLOURS] | undefined;
-  const kind = shown(type).padEnd(13);
+  const kind = shown(type).padEnd(14);
   const head = hasColour() && colour !== undefined ? styleText(colour, kind) : kind;
   return `${clockTime(Number(line.atMs ?? 0))}  ${head} ${shown(describeLine(type, line))}`;
 }
@@ -27,6 +34,15 @@ function describeLine(type: string, line: LiveLine): string {
   const parts = (PARTS[type] ?? others)(line);
   return parts.filter((part) => part !== undefined && part !== '').join('   ');
 }
+
+const webhookParts = ({ app, endpoint, events, count, attempt, reason }: LiveLine) => [
+  app,
+  endpoint,
+  events,
+  counted(Number(count), 'event'),
+  Number(attempt) > 1 ? `attempt ${attempt}` : undefined,
+  reason,
+];
 
 type Parts = (line: LiveLine) => (string | number | undefined)[];
 
@@ -46,6 +62,13 @@ const PARTS: Readonly<Record<string, Parts>> = {
   ],
   subscribed: ({ app, socket, channel, user }) => [app, socket, channel, user && `user ${user}`],
   unsubscribed: ({ app, socket, channel, user }) => [app, socket, channel, user && `user ${user}`],
+  occupied: ({ app, channel }) => [app, channel],
+  vacated: ({ app, channel }) => [app, channel],
+  member_added: ({ app, channel, user }) => [app, channel, `user ${user}`],
+  member_removed: ({ app, channel, user }) => [app, channel, `user ${user}`],
+  cache_miss: ({ app, channel }) => [app, channel],
+  webhook_sent: (line) => webhookParts(line),
+  webhook_failed: (line) => webhookParts(line),
   published: ({ app, channel, event, sockets, bytes, source, socket, except, payload }) => [
     app,
     channel,

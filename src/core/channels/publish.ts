@@ -27,6 +27,8 @@ export interface EventRequest {
 }
 
 interface PublishedTrace {
+  /** Of the request. */
+  readonly id: string;
   /** `place`: of the event in the request. */
   published(place: number, channel: string, frame: string): void;
 }
@@ -129,9 +131,12 @@ function publishToChannel(deps: PublishDeps, app: App, part: Part, request: Even
   if (traffic.latency.isDue(receivedAtMs)) hub.measureDelivery(ref, { payload, receivedAtMs });
   const event = { payload, except };
   traced?.published(place, channel, payload);
-  if (traffic.live.isWatched) traffic.live.published(ref, event, source);
+  if (traffic.live.isWatched) traffic.live.published(ref, event, { source, trace: idOf(traced, place) });
   return broker.publish(ref, event, retentionOf(app, channel));
 }
+
+const idOf = (traced: PublishedTrace | undefined, place: number): string | undefined =>
+  traced && `${traced.id}.${place}`;
 
 async function publishOnce(
   { broker, traffic }: PublishDeps,
@@ -143,7 +148,7 @@ async function publishOnce(
   const retention = retentionOf(app, ref.channel);
   if (!(await broker.publishOnce(ref, event, eventOf(once, place), retention))) return;
   traced?.published(place, ref.channel, payload);
-  if (traffic.live.isWatched) traffic.live.published(ref, event, source);
+  if (traffic.live.isWatched) traffic.live.published(ref, event, { source, trace: idOf(traced, place) });
   const published = isReservedChannel(ref.channel) ? 'server_to_user' : source;
   traffic.of(app.id).published.add(published, 1);
 }

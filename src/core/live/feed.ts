@@ -42,6 +42,13 @@ interface LiveSubscription {
   readonly member: { readonly id: string } | undefined;
 }
 
+/** Sender of an event: `socket` is the client that sent it, `trace` the id of the event (SPEC 16.1). */
+interface LiveSender {
+  readonly source: string;
+  readonly socket?: string | undefined;
+  readonly trace?: string | undefined;
+}
+
 interface Viewer {
   readonly filter: LiveFilter;
   readonly untilMs: number;
@@ -116,9 +123,35 @@ export class LiveFeed {
     this.#addSubscription('unsubscribed', subscription);
   }
 
-  /** An event was taken on this node; `socket`: the client that sent it. */
-  published(ref: ChannelRef, { payload, except }: ChannelEvent, source: string, socket?: string): void {
-    const details = { source, socket, except: socket === undefined ? except : undefined };
+  /** The first subscriber of this process came to a channel, or the last one left. */
+  occupancy(type: 'occupied' | 'vacated', { app, channel }: ChannelRef): void {
+    if (!isReservedChannel(channel)) this.#add({ type, app, channel });
+  }
+
+  /** A member joined a presence channel or left it; each process with subscribers of the channel notes it. */
+  memberChanged({ app, channel }: ChannelRef, { payload, memberChange, except }: ChannelEvent): void {
+    if (memberChange === undefined) return;
+    const { id: user, joined } = memberChange;
+    const type = joined ? 'member_added' : 'member_removed';
+    this.#add({ type, app, channel, user, socket: except, digest: digestOf(payload) });
+  }
+
+  /** A client came to a cache channel that has no event. */
+  cacheMissed({ app, channel }: ChannelRef): void {
+    this.#add({ type: 'cache_miss', app, channel });
+  }
+
+  /** A request to an endpoint of webhooks ended; `details` have its name and its events, never its URL. */
+  webhook(
+    type: 'webhook_sent' | 'webhook_failed',
+    details: Readonly<Record<string, string | number | undefined>>,
+  ): void {
+    this.#add({ type, ...details });
+  }
+
+  /** An event was taken on this node. */
+  published(ref: ChannelRef, { payload, except }: ChannelEvent, { source, socket, trace }: LiveSender): void {
+    const details = { source, socket, trace, except: socket === undefined ? except : undefined };
     this.#addEvent('published', ref, payload, details);
   }
 

@@ -162,19 +162,20 @@ export class Trace {
     }
   }
 
-  /** Notes an event that a client sends. */
+  /** Notes an event that a client sends. Returns its id; `undefined`: nothing is kept. */
   sent(
     from: SendingClient,
     channel: string,
     event: { readonly name: string; readonly payload: string },
-  ): void {
+  ): string | undefined {
     const { socketId: socket, app } = from;
     const { remoteAddress: address } = from.socket;
     const request = this.begin({ app: app.id, source: 'client', address, socket, bodyBytes: 0 });
-    if (request === undefined) return;
+    if (request === undefined) return undefined;
     request.asks([{ name: event.name, channels: [channel], except: socket }]);
     request.published(0, channel, event.payload);
     this.end(request, { status: 200 });
+    return request.id;
   }
 
   /** Notes that the last subscriber of a channel left. */

@@ -33,6 +33,7 @@ export class LiveView {
     for (const line of lines) {
       if (line.type === 'published') this.#published(line);
       else if (line.type === 'delivered') this.#delivered(line);
+      else if (line.type === 'member_added' || line.type === 'member_removed') this.#changed(line);
       else this.#hold(line);
     }
     if (this.#held.length > MAX_HELD) this.take(Infinity);
@@ -63,6 +64,12 @@ export class LiveView {
     held.sockets += Number(line.sockets ?? 0);
   }
 
+  /** Each process with subscribers notes the change of a member: the first line of them is shown. */
+  #changed(line: WorkerLine): void {
+    const same = this.#byEvent.get(eventOf(line))?.find(({ deliveredBy }) => !deliveredBy.has(line.pid));
+    (same ?? this.#hold(line)).deliveredBy.add(line.pid);
+  }
+
   #hold(line: WorkerLine): Held {
     const held = { line, deliveredBy: new Set<number>(), sockets: 0, isPublished: false };
     this.#held.push(held);
@@ -71,7 +78,7 @@ export class LiveView {
   }
 
   #index(held: Held): void {
-    if (held.line.type !== 'published') return;
+    if (held.line.digest === undefined) return;
     const event = eventOf(held.line);
     const same = this.#byEvent.get(event);
     if (same === undefined) this.#byEvent.set(event, [held]);
@@ -79,7 +86,10 @@ export class LiveView {
   }
 }
 
-const eventOf = ({ app, channel, digest }: LiveLine): string => JSON.stringify([app, channel, digest]);
+const eventOf = ({ type, app, channel, digest }: LiveLine): string =>
+  JSON.stringify([type === 'delivered' ? 'published' : type, app, channel, digest]);
 
-const shown = ({ line, sockets }: Held): LiveLine =>
-  line.type === 'published' ? { ...line, digest: undefined, sockets } : line;
+function shown({ line, sockets }: Held): LiveLine {
+  const hidden = { ...line, digest: undefined };
+  return line.type === 'published' ? { ...hidden, sockets } : hidden;
+}

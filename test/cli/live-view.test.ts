@@ -44,6 +44,17 @@ test('11.5 an event without subscribers has 0 sockets; one that no worker took c
   ]);
 });
 
+test('11.5 thousands of equal events of three workers are counted without a search for each', () => {
+  const view = new LiveView();
+  const started = process.cpuUsage();
+  for (let event = 0; event < 6000; event += 1) {
+    view.add([line('published', 1, event, HTTP)]);
+    for (const pid of [3, 2, 1]) view.add([line('delivered', pid, event, { sockets: pid })]);
+  }
+  expect(process.cpuUsage(started).user).toBeLessThan(500_000);
+  expect(new Set(all(view).map(({ sockets }) => sockets))).toEqual(new Set([6]));
+});
+
 test('17.14 the change of a member is one line, however many workers have subscribers of its channel', () => {
   const view = new LiveView();
   const change = (type: 'member_added' | 'member_removed', pid: number, atMs: number) =>

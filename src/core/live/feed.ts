@@ -54,6 +54,8 @@ interface Viewer {
   readonly untilMs: number;
 }
 
+type NewLine = Omit<LiveLine, 'atMs'> & Pick<LiveLine, 'type'>;
+
 interface Budget {
   secondMs: number;
   lines: number;
@@ -177,24 +179,35 @@ export class LiveFeed {
   ): void {
     if (isReservedChannel(channel) && userOfChannel(channel) === undefined) return;
     const event = eventName(frame);
-    if (event.startsWith('pusher')) return;
+    const names = { type, app, channel, event };
+    // First: of a flood most events make no line, and what is read of their frames costs more than this.
+    if (event.startsWith('pusher') || !this.#takesLine(names)) return;
     const payload = this.#hasPayload ? dataOf(frame) : undefined;
     const bytes = Buffer.byteLength(frame);
-    this.#add({ type, app, channel, event, bytes, digest: digestOf(frame), ...details, payload });
+    this.#push({ ...names, bytes, digest: digestOf(frame), ...details, payload });
   }
 
-  #add(line: Omit<LiveLine, 'atMs'> & Pick<LiveLine, 'type'>): void {
+  #add(line: NewLine): void {
+    if (this.#takesLine(line)) this.#push(line);
+  }
+
+  /** False for a line that nobody wants, and beyond the budget of the second. */
+  #takesLine(line: NewLine): boolean {
     const atMs = Date.now();
-    if (!this.#isWanted(line)) return;
+    if (!this.#isWanted(line)) return false;
     const budget = this.#budgets[line.type === 'delivered' ? 'delivered' : 'others'];
     if (atMs - budget.secondMs >= 1000) Object.assign(budget, { secondMs: atMs, lines: 0 });
     if (budget.lines >= MAX_LINES_PER_SECOND) {
       this.#leftOut += 1;
-      return;
+      return false;
     }
     budget.lines += 1;
+    return true;
+  }
+
+  #push(line: NewLine): void {
     this.#last += 1;
-    if (this.#lines.push({ ...line, atMs }) >= 2 * MAX_KEPT_LINES)
+    if (this.#lines.push({ ...line, atMs: Date.now() }) >= 2 * MAX_KEPT_LINES)
       this.#lines = this.#lines.slice(-MAX_KEPT_LINES);
   }
 

@@ -10,6 +10,7 @@ import { fanOut } from './fan-out.ts';
 import { handshake } from './handshake.ts';
 import { httpLatency } from './http-latency.ts';
 import { idle } from './idle.ts';
+import { lookers } from './lookers.ts';
 import { memory } from './memory.ts';
 import { metrics } from './metrics.ts';
 import { openLoop } from './open-loop.ts';
@@ -28,6 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
   fanOut,
   metrics,
   trace,
+  lookers,
   openLoop,
   quiet,
   httpLatency,

@@ -24,9 +24,10 @@ async function lookAt(server: TestServer) {
   const viewer = await Wire.open(server, '/admin/live/socket?payload=1', { headers });
   onTestFinished(() => viewer.drop());
   const lines = (): Line[] =>
-    viewer.texts.flatMap((text) =>
-      text.split('\n').flatMap((line) => (line === '' ? [] : (JSON.parse(line) as Line))),
-    );
+    viewer.texts
+      .flatMap((text) => text.split('\n'))
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Line);
   const of = (type: string, fits: Line = {}): Line[] =>
     lines().filter(
       (line) => line.type === type && Object.entries(fits).every(([name, value]) => line[name] === value),

@@ -6,7 +6,7 @@ type Section = Readonly<Record<string, unknown>>;
 /** Answer of `/status`: named sections, and those of each worker. */
 export interface ServerStatus {
   readonly node: Section;
-  readonly workers: readonly { readonly node?: Section }[];
+  readonly workers: readonly { readonly node?: Section; readonly redis?: Section }[];
   readonly workersWanted: number;
   readonly [section: string]: unknown;
 }
@@ -22,6 +22,8 @@ export function Status({ status }: { readonly status: ServerStatus }) {
   const sum = (name: string): number => all.reduce((total, each) => total + Number(each[name] ?? 0), 0);
   const isReady = all.length === workersWanted && all.every(({ ready }) => ready === true);
   const warnings = [...new Set(all.flatMap(({ warnings: given }) => (given as string[] | undefined) ?? []))];
+  if (workers.some(({ redis }) => redis?.['ready'] === false || redis?.['problem'] !== undefined))
+    warnings.unshift('Redis does not answer: what this server publishes does not reach the other nodes.');
   return (
     <section aria-label="State">
       <ul class="tiles">

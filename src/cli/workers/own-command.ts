@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { isJsonObject } from '#protocol';
 import { SERVER_SETTINGS } from '../../config/index.ts';
 import { Unavailable } from '../../core/ports/failures.ts';
@@ -13,6 +15,9 @@ export const COMMAND_MS = 120_000;
 /** Most bytes of its answer. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 
+/** The program itself: what a supervisor or a file of its own has started may take other arguments. */
+const PROGRAM = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));
+
 /** Flags of the commands: each step over the network is short, as somebody waits for the answer. */
 const FLAGS = { doctor: ['--timeout', '3'], capacity: ['--seconds', '4'] } as const;
 
@@ -21,7 +26,7 @@ const FLAGS = { doctor: ['--timeout', '3'], capacity: ['--seconds', '4'] } as co
  * with. Resolves with its JSON, rejects with `Unavailable`.
  */
 export async function runOwnCommand(...[command, settings]: Command): Promise<object> {
-  const program = [...process.execArgv, process.argv[1] ?? ''];
+  const program = [...process.execArgv, PROGRAM];
   const flags = ['--json', ...FLAGS[command], ...(command === 'doctor' ? fileFlag(process.argv) : [])];
   const answer = await runForJson(
     [...program, command, ...flags],

@@ -23,21 +23,26 @@ vi.setConfig({ testTimeout: 6 * LONG_MS });
 
 const isHacked = (page: Page): Promise<boolean> => page.evaluate(() => 'hacked' in globalThis);
 
-/** A server with all parts: a gateway before a stand-in for Laravel, an endpoint that refuses, an upstream. */
-async function startAll() {
-  const laravel = await LaravelStandIn.start();
+/**
+ * A server with all parts: a gateway before a stand-in for Laravel, an endpoint that refuses, an upstream. They end with what
+ * `ended` is: a test or a file.
+ */
+async function startAll(ended: (close: () => Promise<void>) => void = onTestFinished) {
+  const laravel = await LaravelStandIn.open();
+  ended(() => Promise.resolve(laravel.close()));
   const endpoint = await startEndpoint('shop', CHANNEL_EVENTS);
-  onTestFinished(endpoint.close);
+  ended(() => Promise.resolve(endpoint.close()));
   endpoint.receiver.answer = status(410);
   const upstream = await startServer({ ...operated() });
-  onTestFinished(() => upstream.close());
-  const server = await startOperated({
+  ended(() => upstream.close());
+  const server = await startServer({
     ...operated(),
     ...webhookVariables([endpoint.json]),
     WAVEHALL_AUTH_UPSTREAM: laravel.url,
     WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${upstream.port}`,
     WAVEHALL_CUTOVER_PERCENT: '100',
   });
+  ended(() => server.close());
   return { server, endpoint, laravel, question: asker(server) };
 }
 
@@ -53,8 +58,20 @@ async function makeTraffic({ server, question }: Awaited<ReturnType<typeof start
 
 withChromium('the views of the console in a browser', () => {
   let browser: Browser;
-  beforeAll(async () => void (browser = await launchChromium()));
-  afterAll(() => browser.close());
+  /** For the tests that need no other settings, and leave nothing behind that another one sees. */
+  let shared: TestServer;
+  let sharedAll: Awaited<ReturnType<typeof startAll>>;
+  const closers: (() => Promise<void>)[] = [];
+  beforeAll(async () => {
+    browser = await launchChromium();
+    shared = await startServer(operated());
+    sharedAll = await startAll((close) => closers.unshift(close));
+  });
+  afterAll(async () => {
+    await browser.close();
+    await shared.close();
+    for (const close of closers) await close();
+  });
 
   const loggedIn = async (server: TestServer, options: PageOptions = {}): Promise<ConsolePage> => {
     const console = await openConsole(browser, server, options);
@@ -65,7 +82,7 @@ withChromium('the views of the console in a browser', () => {
   };
 
   test('17.11 the event creator checks the JSON, sends, says why an event is refused, and leaves a socket out', async () => {
-    const server = await startOperated(operated());
+    const server = shared;
     const { page, problems } = await loggedIn(server);
     const client = await openClient(server);
     client.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
@@ -100,7 +117,7 @@ withChromium('the views of the console in a browser', () => {
   });
 
   test('17.11 shows the trace of an event where the server has one', async () => {
-    const server = await startOperated(operated());
+    const server = shared;
     const { page, problems } = await loggedIn(server);
     const text = `0 subscribers on ${HOSTILE}`;
     const story = {
@@ -121,7 +138,7 @@ withChromium('the views of the console in a browser', () => {
   });
 
   test('17.12 the doctor shows what it found', async () => {
-    const server = await startOperated(operated());
+    const server = shared;
     const { page, problems } = await loggedIn(server);
     await openView(page, 'Doctor');
     await page.getByRole('button', { name: 'Run the doctor' }).click();
@@ -179,7 +196,7 @@ withChromium('the views of the console in a browser', () => {
   });
 
   test('17.13 without the parts there are no views of them, and an address of one leads to the overview', async () => {
-    const server = await startOperated(operated());
+    const server = shared;
     const { page } = await loggedIn(server);
     const names = await page.getByRole('navigation').getByRole('link').allInnerTexts();
     expect(names).toEqual(
@@ -205,7 +222,7 @@ withChromium('the views of the console in a browser', () => {
   });
 
   test('17.13 the capacity of the machine is shown', async () => {
-    const server = await startOperated(operated());
+    const server = shared;
     const { page, problems } = await loggedIn(server);
     await openView(page, 'Capacity');
     await page.getByRole('button', { name: 'Measure' }).click();
@@ -218,7 +235,7 @@ withChromium('the views of the console in a browser', () => {
   for (const width of [1280, 390])
     for (const colorScheme of ['light', 'dark'] as const)
       test(`17.1 each view has no serious fault for axe-core and fits at ${width} pixels, ${colorScheme}`, async () => {
-        const all = await startAll();
+        const all = sharedAll;
         const { page } = await loggedIn(all.server, { width, colorScheme });
         await makeTraffic(all);
         const check = async (view: string): Promise<void> => {
@@ -260,7 +277,7 @@ withChromium('the views of the console in a browser', () => {
       });
 
   test('17.13 a page goes on when the server was away, and says so', async () => {
-    const { server } = await startAll();
+    const { server } = sharedAll;
     const { page } = await loggedIn(server);
     await openView(page, 'Cutover');
     await page.getByText('of the browsers').waitFor();

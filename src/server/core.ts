@@ -9,6 +9,7 @@ import { Departures } from '../core/drain/departures.ts';
 import { Liveness, type LivenessLimits } from '../core/client/liveness.ts';
 import { TokenExpiry } from '../core/client/token-expiry.ts';
 import type { ClientTokens } from '../core/ports/apps.ts';
+import type { ChannelRef } from '../core/ports/channel-ref.ts';
 import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
 import type { Apps } from '../core/ports/apps.ts';
@@ -99,7 +100,14 @@ function assembleChannels(config: Config, parts: SharedParts) {
   const weightOf = (app: string): number => apps.get(app)?.weight ?? 1;
   const { latency, live } = traffic;
   const fanOut = new FanOut({ outbound, latency, live, trace, weightOf });
-  const hub = new Hub({ ...stores, fanOut, logger, traffic, trace, maxWaitingBytes: config.maxBacklogBytes });
+  const emptied = {
+    vacated(ref: ChannelRef): void {
+      trace.vacated(ref);
+      if (live.isWatched) live.occupancy('vacated', ref);
+    },
+  };
+  const limits = { maxWaitingBytes: config.maxBacklogBytes };
+  const hub = new Hub({ ...stores, fanOut, logger, traffic, trace: emptied, ...limits });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   return { outbound, hub, users, subscriptionCounter };

@@ -189,7 +189,6 @@ export class Hub {
   deliver(ref: ChannelRef, event: ChannelEvent): void {
     const channel = this.scopes.known(ref);
     if (channel === undefined) return;
-    if (this.live.isWatched && event.memberChange !== undefined) this.live.memberChanged(ref, event);
     if (this.#logger.debugging) this.#logger.debug('Broadcasting To', ref.channel, event.payload);
     this.#fanOut.push(channel, event);
   }
@@ -313,16 +312,14 @@ export class Hub {
   ): Promise<void> | undefined {
     const { ref, occupants: subscriptions } = channel;
     if (this.live.isWatched && subscriptions === 1) this.live.occupancy('occupied', ref);
-    if (subscriptions === 1 || member !== undefined) {
+    if (subscriptions === 1 || member !== undefined)
       return this.#membership.join(ref, { subscriptions, member, socketId });
-    }
     this.#membership.count(ref, subscriptions);
     return undefined;
   }
 
   #reportLeave(channel: LocalChannel, member: Member | undefined): Promise<void> | undefined {
     const { ref, occupants: subscriptions } = channel;
-    if (this.live.isWatched && subscriptions === 0) this.live.occupancy('vacated', ref);
     if (subscriptions === 0 || member !== undefined)
       return this.#membership.leave(ref, { subscriptions, member });
     this.#membership.count(ref, subscriptions);

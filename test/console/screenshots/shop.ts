@@ -8,7 +8,7 @@ const APPS = [
   { id: 'shop', key: 'shop-key', secret: 'shop-secret' },
   { id: 'support', key: 'support-key', secret: 'support-secret' },
 ];
-/** What Laravel sends with its requests. */
+/** Headers of requests of Laravel. */
 const HEADERS = { 'content-type': 'application/json', 'x-pusher-library': 'pusher-http-php 7.2.7' };
 const EVERY_MS = 120;
 const CLIENTS = 24;

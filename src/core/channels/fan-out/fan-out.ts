@@ -65,6 +65,8 @@ export class FanOut {
   }
 
   push(channel: LocalChannel, event: ChannelEvent): void {
+    if (event.memberChange !== undefined && this.#live?.isWatched === true)
+      this.#live.memberChanged(channel.ref, event);
     channel.localSequence += 1;
     if (event.position !== undefined) channel.newest = event.position;
     for (const subscription of channel.waiting) subscription.held?.push(event);

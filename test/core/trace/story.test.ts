@@ -428,7 +428,7 @@ test('16.5 each cause occurs in these tests, in the table of the rule, and on th
   const spec = readFileSync(new URL('../../../protocol/SPEC.md', import.meta.url), 'utf8');
   const page = readFileSync(new URL('../../../docs/trace.md', import.meta.url), 'utf8');
   expect(CAUSES.filter((cause) => !page.includes(`\`${cause}\``))).toEqual([]);
-  const table = spec.slice(spec.indexOf('### 16.5 '));
+  const table = spec.slice(spec.indexOf('### 16.5 '), spec.indexOf('\n## 17 '));
   expect([...table.matchAll(/^\| `(\w+)`/gm)].map(([, cause]) => cause)).toEqual([...CAUSES]);
 });
 

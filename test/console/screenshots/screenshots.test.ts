@@ -41,11 +41,11 @@ test('17.1 the README shows each picture, in the colours of its reader, with wor
   }
 });
 
-test('17.1 a picture with few colours keeps them, in any browser', () => {
+test('17.1 a picture with few colours keeps them', () => {
   const file = pngOf({ width: 2, height: 1, data: Buffer.from([1, 2, 3, 255, 250, 251, 252, 255]) });
-  expect(file.subarray(file.indexOf('PLTE') + 4, file.indexOf('PLTE') + 10)).toEqual(
-    Buffer.from([1, 2, 3, 250, 251, 252]),
-  );
+  const palette = file.subarray(file.indexOf('PLTE') + 4, file.indexOf('PLTE') + 10);
+  const colours = [palette.subarray(0, 3), palette.subarray(3)].map((colour) => colour.toString('hex'));
+  expect(colours.toSorted()).toEqual(['010203', 'fafbfc']);
 });
 
 withChromium('npm run screenshots', () => {

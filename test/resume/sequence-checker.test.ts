@@ -137,6 +137,7 @@ describe('a tab', () => {
     expect(countsOf('tab', [1, 'cut', ...upTo(10, 8)], { lastExpired: 6 })).toEqual({
       ...{ missing: 4, untold: 1, lost: 1, holes: 1 },
     });
+    expect(countsOf('tab', [1, 2, 3, 'cut', ...upTo(10, 5)], { lastExpired: 7 })).toEqual({});
     expect(countsOf('tab', [1, 'cut', 8, 10], { lastExpired: 9 })).toEqual({
       missing: 5,
       untold: 1,

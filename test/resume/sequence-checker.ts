@@ -167,8 +167,9 @@ export class SequenceChecker {
       const untold = this.#isAfterRestart(atMs)
         ? skipped
         : skipped.filter((each) => this.#isExpired(each, atMs));
-      if (untold.length > 0) this.counts.untold += 1;
-      this.counts.missing += untold.filter((each) => !published.isUncertain(channel, each)).length;
+      const missing = untold.filter((each) => !published.isUncertain(channel, each)).length;
+      if (missing > 0) this.counts.untold += 1;
+      this.counts.missing += missing;
       const kept = skipped.slice(untold.length);
       return kept.forEach((each) => this.#passed.set(each, this.#circumstances(atMs)));
     }

@@ -11,6 +11,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { DeliverySample } from '../traffic/delivery-latency.ts';
 import type { LiveFeed } from '../live/feed.ts';
 import type { Traffic } from '../traffic/traffic.ts';
+import type { SentPosition } from '../resume/positions.ts';
 import { ignore } from '../util/ignore.ts';
 import { sleep } from '../util/time.ts';
 
@@ -20,7 +21,7 @@ const LEARN_EVERY_MS = 1000;
 /** Brings the events of a channel to its sockets. */
 interface ChannelFanOut {
   push(channel: LocalChannel, event: ChannelEvent): void;
-  release(channel: LocalChannel, subscription: Subscription, sent?: Position): void;
+  release(channel: LocalChannel, subscription: Subscription, sent?: SentPosition): void;
   releaseReached(channel: LocalChannel): void;
 }
 
@@ -146,8 +147,8 @@ export class Hub {
     });
   }
 
-  /** `sent`: position up to which it was sent the history, which may be ahead of what this node has received. */
-  release(subscription: Subscription, sent?: Position): void {
+  /** `sent`: position up to which it has the events, which may be ahead of what this node has received. */
+  release(subscription: Subscription, sent?: SentPosition): void {
     if (subscription.held === undefined) return;
     const channel = this.scopes.channel(subscription.ref);
     this.#fanOut.release(channel, subscription, sent);

@@ -5,7 +5,7 @@ import type { Subscription } from '../client/connection.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { DeliverySample } from '../traffic/delivery-latency.ts';
 import type { AppTraffic } from '../traffic/app-traffic.ts';
-import { isAfter, isOfOlderGeneration } from '../resume/positions.ts';
+import { isAfter, isOfOlderGeneration, type SentPosition } from '../resume/positions.ts';
 import { Mutex } from '../util/mutex.ts';
 
 /** A fan-out between two of its slices: `next` is the first place of `live` that it has not reached. */
@@ -20,10 +20,10 @@ export interface Progress {
   missedBySwap: Subscription[];
 }
 
-/** A subscriber that was sent the history up to a position which this node has not received yet. */
+/** A subscriber that has the events up to a position which this node has not received yet. */
 export interface AheadOfNode {
   readonly subscription: Subscription;
-  readonly sent: Position;
+  readonly sent: SentPosition;
 }
 
 /** One channel on this node: its subscribers here, and the events on their way to them. */
@@ -34,7 +34,7 @@ export class LocalChannel {
   /** Subscribers that wait for their `subscription_succeeded`. */
   readonly waiting: Subscription[] = [];
   /** Those of `waiting` that wait until this node has received what they were sent. */
-  ahead: readonly AheadOfNode[] | undefined;
+  ahead: AheadOfNode[] | undefined;
   /** Closed sockets that the membership of all nodes still contains (SPEC 2.13). */
   departing = 0;
   /** Sockets per user, on presence channels; departing ones count. */
@@ -112,16 +112,17 @@ export class LocalChannel {
 
   /** True while events may arrive that the subscriber was sent already. Those of a new history come after all of the former. */
   isBehind({ subscription: { held = [] }, sent }: AheadOfNode): boolean {
-    if (this.newest === undefined || isOfOlderGeneration(this.newest, sent)) return true;
+    if (this.newest === undefined) return true;
     if (isSameHistory(this.newest, sent)) return this.newest.offset < sent.offset;
-    if (this.newest.epoch === sent.epoch) return false;
+    if (sent.isClaimed === true) return false;
+    if (this.newest.epoch === sent.epoch) return isOfOlderGeneration(this.newest, sent);
     return held.every(({ position }) => position === undefined || position.epoch === sent.epoch);
   }
 
   /** True when a subscriber waits because the position of the node is not known, or is of a time before the store was restarted. */
   get mustLearnNewest(): boolean {
     const present = (this.ahead ?? []).filter(({ subscription: { held } }) => held !== undefined);
-    return present.some(({ sent }) => !this.isOfTimeOf(sent));
+    return present.some(({ sent }) => !this.isOfTimeOf(sent.isClaimed === true ? undefined : sent));
   }
 
   /** Drops the held events that the subscriber was sent. True if it has to wait, because more of them may arrive. */
@@ -133,10 +134,15 @@ export class LocalChannel {
 
   /** Takes those out of `ahead` whose events follow from now on, without the held events that they were sent. */
   takeReached(): readonly Subscription[] {
-    const present = (this.ahead ?? []).filter(({ subscription: { held } }) => held !== undefined);
-    const behind = present.filter((each) => this.waitsForNode(each));
+    const behind: AheadOfNode[] = [];
+    const reached: Subscription[] = [];
+    for (const each of this.ahead ?? []) {
+      if (each.subscription.held === undefined) continue;
+      if (this.waitsForNode(each)) behind.push(each);
+      else reached.push(each.subscription);
+    }
     this.ahead = behind.length === 0 ? undefined : behind;
-    return present.filter((each) => !behind.includes(each)).map(({ subscription }) => subscription);
+    return reached;
   }
 
   release(subscription: Subscription): void {

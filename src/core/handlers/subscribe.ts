@@ -25,6 +25,7 @@ import { notYetInRoster, sendCached } from '../channels/subscribe-reply.ts';
 import type { Hub } from '../channels/hub.ts';
 import type { ChannelRef, CachedEvent, CachedEvents } from '../ports/events.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
+import type { SentPosition } from '../resume/positions.ts';
 import type { Resume } from '../resume/resume.ts';
 import type { Membership } from '../ports/membership.ts';
 import { Unavailable, ifUnavailable } from '../ports/failures.ts';
@@ -122,7 +123,7 @@ async function enter(
   const point = await core.resume.pointOf(from, channel, resume);
   const subscription = await core.hub.enter(from, channel, member, check);
   const start = point ?? core.resume.beginning(subscription);
-  let sent: Position | undefined;
+  let sent: SentPosition | undefined;
   try {
     sent = await reply(core, from, kind, channel, { subscription, start, isResumed: point !== undefined });
   } catch (error) {
@@ -193,7 +194,7 @@ interface Entry {
 
 /**
  * SPEC 3.3, 3.7, 3.10, 13.5: sends `subscription_succeeded`, then what was missed, or the cached event of a cache channel. Resolves with
- * the position up to which missed events were sent.
+ * the position up to which the client has the events.
  */
 async function reply(
   core: SubscribeDeps,
@@ -201,7 +202,7 @@ async function reply(
   kind: ChannelKind,
   channel: string,
   entry?: Entry,
-): Promise<Position | undefined> {
+): Promise<SentPosition | undefined> {
   const ref = { app: from.app.id, channel };
   const roster = kind.members ? await core.membership.members(ref) : undefined;
   const cached = kind.cached ? { event: await cachedEvent(core, from, ref) } : undefined;

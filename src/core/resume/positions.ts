@@ -36,14 +36,20 @@ export const laterOf = (older: Position | undefined, newer: Position | undefined
 export const isOfOlderGeneration = (one: Position, other: Position): boolean =>
   one.epoch === other.epoch && Number(one.generation) < Number(other.generation);
 
+/** Position up to which a subscriber has the events. */
+export interface SentPosition extends Position {
+  /** By what the client says, where the history could not be read: it may be one that no node ever reaches. */
+  readonly isClaimed?: true;
+}
+
 /** True when an event is not among those of its history up to a position; one that the store has lost since is not after it. */
 export const isAfter = (
   { position }: { readonly position?: Position | undefined },
-  upTo: Position,
+  upTo: SentPosition,
 ): boolean => {
   if (position === undefined || position.epoch !== upTo.epoch) return true;
   if (isSameHistory(position, upTo)) return position.offset > upTo.offset;
-  return isOfOlderGeneration(upTo, position);
+  return upTo.isClaimed === true || isOfOlderGeneration(upTo, position);
 };
 
 export const isSamePosition = (one: Position, other: Position): boolean =>

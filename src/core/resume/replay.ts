@@ -8,7 +8,7 @@ import { Unavailable } from '../ports/failures.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
 import { type GapQuestion, gapReason } from './gap.ts';
 import { askPatiently } from './patience.ts';
-import { isAfter } from './positions.ts';
+import { isAfter, type SentPosition } from './positions.ts';
 
 /** Limits of what is read and written at once. */
 const PORTION = { events: 200, bytes: 128 * 1024 };
@@ -36,9 +36,14 @@ export class Replay {
 
   /**
    * Sends the missed events of a subscriber that has its `subscription_succeeded`; what is newer stays held for it. `cached`: what
-   * a new subscriber of a cache channel would get. Resolves with the position up to which the history was sent.
+   * a new subscriber of a cache channel would get. Resolves with the position up to which the client has the events; `undefined`:
+   * it is not known.
    */
-  async run(subscription: Subscription, point: ResumePoint, cached: Cached): Promise<Position | undefined> {
+  async run(
+    subscription: Subscription,
+    point: ResumePoint,
+    cached: Cached,
+  ): Promise<SentPosition | undefined> {
     const { connection, ref } = subscription;
     connection.traffic.resumed += 1;
     const start = point.position;
@@ -46,7 +51,7 @@ export class Replay {
     if (start === undefined || first === undefined) {
       tell(subscription, start === undefined ? 'unknown' : 'unavailable');
       offerCached(subscription, [], cached);
-      return undefined;
+      return start && { ...start, isClaimed: true };
     }
     if (connection.closing) return undefined;
     const awayMs = this.#deps.clock() - point.atMs;

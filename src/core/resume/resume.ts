@@ -3,6 +3,7 @@ import type { Connection, Subscription } from '../client/connection.ts';
 import type { CachedEvent, ChannelRef, History } from '../ports/events.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
 import { newestSockets } from './earlier-sockets.ts';
+import type { SentPosition } from './positions.ts';
 import { Replay } from './replay.ts';
 import { Tabs, type TabsDeps } from './tabs.ts';
 
@@ -53,12 +54,12 @@ export class Resume {
     return { position: hub.startPosition(subscription), atMs: clock(), isFresh: true };
   }
 
-  /** SPEC 13.5. `cached`: what a new subscriber of a cache channel would get. Resolves with the position up to which all was sent. */
+  /** SPEC 13.5. `cached`: what a new subscriber of a cache channel would get. Resolves with the position up to which the client has all. */
   replay(
     subscription: Subscription,
     point: ResumePoint,
     cached: { readonly event: CachedEvent | undefined } | undefined,
-  ): Promise<Position | undefined> {
+  ): Promise<SentPosition | undefined> {
     return this.#replay.run(subscription, point, cached);
   }
 }

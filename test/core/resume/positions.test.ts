@@ -1,8 +1,9 @@
 /** Clients that ask for positions (SPEC 13.7). */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { positionText } from '#protocol';
+import { type Position, positionText } from '#protocol';
+import { Unavailable } from '../../../src/core/ports/failures.ts';
 import { isAfter } from '../../../src/core/resume/positions.ts';
-import { type Client, dataOf, openCore, settled, type TestCore } from '../fakes.ts';
+import { type Client, dataOf, openCore, settled, type TestCore, withOverrides } from '../fakes.ts';
 import { numbersOf, type PublishArguments, publishTo } from './published-numbers.ts';
 
 let site: TestCore;
@@ -120,6 +121,70 @@ describe('clients that ask for positions', () => {
     ask(client, { position: 'foreign.0.3', away: 1 });
     await settled(8);
     expect(dataOf(client.frames.at(-1))).toEqual({ reason: 'unknown' });
+  });
+});
+
+describe('a client that asks for positions while the history cannot be read', () => {
+  const REF = { app: 'app-id', channel: 'orders' };
+  let underway: (() => void)[];
+  let isLate: boolean;
+
+  /** This node receives late what others have sent already. */
+  function openLateNode(): void {
+    [underway, isLate] = [[], false];
+    site = openCore({
+      stores: (memory) => ({
+        ...memory,
+        broker: withOverrides(memory.broker, {
+          start: (deliver) =>
+            memory.broker.start((...event) => {
+              if (isLate) underway.push(() => deliver(...event));
+              else deliver(...event);
+            }),
+        }),
+        history: withOverrides(memory.history, { after: () => Promise.reject(new Unavailable('gone')) }),
+      }),
+    });
+  }
+
+  async function backAt(position: Partial<Position>): Promise<Client> {
+    const newest = await site.stores.broker.subscribe(REF);
+    const client = await site.connect();
+    const resume = { position: positionText({ ...newest!, ...position }), away: 1 };
+    client.send({ event: 'pusher:subscribe', data: { channel: 'orders', resume } });
+    await settled(8);
+    site.clock.pass(6000);
+    await expect.poll(() => client.frames.map(({ event }) => event)).toContain('wavehall:gap');
+    return client;
+  }
+
+  test('13.5 gets nothing twice that this node receives later than it did', async () => {
+    openLateNode();
+    const other = await site.connect();
+    other.subscribe('orders');
+    await settled();
+    await publish(1, 2);
+    isLate = true;
+    await publish(3, 5);
+    const client = await backAt({ offset: 4 });
+    for (const arrive of underway.splice(0)) arrive();
+    await settled();
+    expect(numbersOf(client.frames)).toEqual([5]);
+    expect(numbersOf(other.frames)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test.each<[string, Partial<Position>]>([
+    ['a time that has not come', { generation: '99999999999999', offset: 99 }],
+    ['another history', { epoch: 'foreign', offset: 99 }],
+  ])('13.5 that claims a position of %s waits for nothing', async (_what, position) => {
+    openLateNode();
+    const other = await site.connect();
+    other.subscribe('orders');
+    await settled();
+    await publish(1);
+    const client = await backAt(position);
+    await publish(2);
+    expect(numbersOf(client.frames)).toEqual([2]);
   });
 });
 

@@ -3,8 +3,8 @@ import type { Connection, Subscription } from '../../client/connection.ts';
 import type { LocalChannel, Progress } from '../local-channel.ts';
 import type { Outbound } from '../../client/outbound.ts';
 import type { LiveFeed } from '../../live/feed.ts';
-import type { Position } from '#protocol';
 import type { ChannelEvent } from '../../ports/events.ts';
+import type { SentPosition } from '../../resume/positions.ts';
 import type { FrameEncoder } from '../../ports/transport.ts';
 import type { AppTraffic } from '../../traffic/app-traffic.ts';
 import type { DeliveryLatency } from '../../traffic/delivery-latency.ts';
@@ -82,9 +82,9 @@ export class FanOut {
    * Sends a new subscriber the events that were held for it; from now on it gets events as all others do. `sent`: the position up to
    * which it was sent the history. As long as events up to it are on their way to this node, the subscriber goes on waiting.
    */
-  release(channel: LocalChannel, subscription: Subscription, sent?: Position): void {
+  release(channel: LocalChannel, subscription: Subscription, sent?: SentPosition): void {
     if (sent !== undefined && channel.waitsForNode({ subscription, sent })) {
-      channel.ahead = [...(channel.ahead ?? []), { subscription, sent }];
+      (channel.ahead ??= []).push({ subscription, sent });
       return;
     }
     const { connection, held } = subscription;

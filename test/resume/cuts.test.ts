@@ -109,14 +109,14 @@ const violations = ({ lost, doubled, reordered, wrongGaps }: SequenceCounts) => 
 const { lost, doubled, reordered, wrongGaps } = noCounts();
 const NONE = { lost, doubled, reordered, wrongGaps };
 
-/** SPEC 13.6: why the history was not read; it says nothing about the events. A tab is told none of these. */
-const UNREAD = ['unavailable', 'unknown', 'restarted'];
+/** SPEC 13.6: the gaps of an outage. A tab is told none of them. */
+const OF_OUTAGES = ['unavailable', 'unknown', 'restarted'];
 
 /** Gaps of these reasons that the servers counted, without those that clients were told. */
 async function untoldGaps(site: Site, told: readonly string[]): Promise<number> {
-  const counted = UNREAD.map((reason) => site.sumOf('wavehall_resume_gaps_total', `reason="${reason}"`));
+  const counted = OF_OUTAGES.map((reason) => site.sumOf('wavehall_resume_gaps_total', `reason="${reason}"`));
   const sum = (await Promise.all(counted)).reduce((one, other) => one + other, 0);
-  return sum - told.filter((reason) => UNREAD.includes(reason)).length;
+  return sum - told.filter((reason) => OF_OUTAGES.includes(reason)).length;
 }
 
 async function expectNothingLost(site: Site): Promise<void> {

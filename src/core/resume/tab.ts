@@ -41,6 +41,8 @@ export class Tab implements ClientTab {
   /** True when the stored record is older than what is known here. */
   isChanged = false;
   savedAtMs = 0;
+  /** True when the store could not be asked what earlier sockets left, so that the tab began anew. */
+  isUninformed = false;
   /** Its client has nothing on which it could receive, so that it may have gone without a close. */
   isAway = false;
   /** The stored record says that it is away: a new socket of the tab takes it over, as that of a closed one. */
@@ -53,8 +55,6 @@ export class Tab implements ClientTab {
   #receipt: Receipt | undefined;
   #receipts = 0;
   #answered: (() => void) | undefined;
-  /** True when the store could not be asked what earlier sockets left, so that the tab began anew. */
-  #isUninformed = false;
   #frozenAtMs: number | undefined;
 
   constructor(ref: TabRef, connection: Connection, needs: TabNeeds) {
@@ -68,17 +68,13 @@ export class Tab implements ClientTab {
     return this.#connection.socket.isAway === true;
   }
 
-  get isUninformed(): boolean {
-    return this.#isUninformed;
-  }
-
   get hasPoints(): boolean {
     return this.#inherited.size + this.#places.size > 0;
   }
 
   /** Takes over what earlier sockets of the tab left, but for the channels that it is on; `undefined`: that cannot be known now. */
   inherit(inheritance: Pick<Inheritance, 'points' | 'earlierSocketIds'> | undefined): void {
-    this.#isUninformed = inheritance === undefined;
+    this.isUninformed = inheritance === undefined;
     const points = new Map(inheritance?.points);
     for (const { ref } of this.#places.keys()) points.delete(ref.channel);
     this.#inherited = points.size === 0 ? NO_POINTS : points;
@@ -87,7 +83,7 @@ export class Tab implements ClientTab {
 
   /** Where the tab continues on a channel; `undefined`: it was not on it. */
   pointOf(channel: string): ResumePoint | undefined {
-    return this.#inherited.get(channel) ?? (this.#isUninformed ? UNKNOWN : undefined);
+    return this.#inherited.get(channel) ?? (this.isUninformed ? UNKNOWN : undefined);
   }
 
   /** The socket is on a channel whose events it gets after this point. */

@@ -14,6 +14,8 @@ const SAVE_EVERY_MS = 3000;
 const SAVE_NEW_MS = 100;
 /** Records of open tabs that are written in one second at most. */
 const SAVES_PER_TICK = 2000;
+/** Tabs that ask again at a time what earlier sockets left: each asks several times a second while the store is away. */
+const MOST_ASKING_AGAIN = 1000;
 /** Time that a client has for its last receipt. */
 const SETTLE_MS = 2000;
 
@@ -132,7 +134,7 @@ export class Tabs {
 
   /** Asks again for what a tab that began anew could have continued, which would come twice at its next return. */
   async #inheritLate(connection: Connection, tab: Tab): Promise<void> {
-    if (this.#askingAgain.has(tab)) return;
+    if (this.#askingAgain.has(tab) || this.#askingAgain.size >= MOST_ASKING_AGAIN) return;
     this.#askingAgain.add(tab);
     await this.#inherit(connection, tab).finally(() => this.#askingAgain.delete(tab));
   }

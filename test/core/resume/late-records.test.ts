@@ -104,6 +104,23 @@ test('13.2 a tab that began anew because the store was away continues there at i
   expect(numbersOf((await back(second)).frames)).toEqual([4]);
 });
 
+test('13.2 after an outage 1,000 tabs at a time ask what was there', async () => {
+  isAway = true;
+  for (let at = 0; at < 1001; at += 1) {
+    const client = await second.connect({ tab: `tab-of-many-${String(at).padStart(8, '0')}` });
+    client.subscribe('orders');
+  }
+  second.clock.pass(6000);
+  await expect.poll(() => [...second.traffic.of('app-id').gaps.entries()]).toEqual([['unknown', 1001]]);
+  isAway = false;
+  second.clock.pass(3000);
+  for (const asked of [1000, 1001]) {
+    second.tabs.tick();
+    await settled(8);
+    expect(reads).toBe(asked);
+  }
+});
+
 test('13.4 a record is not written any more once the tab has begun anew', async () => {
   await closedWhileAway();
   isAway = false;

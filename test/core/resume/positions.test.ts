@@ -4,6 +4,7 @@ import { type Position, positionText } from '#protocol';
 import { Unavailable } from '../../../src/core/ports/failures.ts';
 import { isAfter } from '../../../src/core/resume/positions.ts';
 import { type Client, dataOf, openCore, settled, type TestCore, withOverrides } from '../fakes.ts';
+import { LateBroker } from './late-broker.ts';
 import { numbersOf, type PublishArguments, publishTo } from './published-numbers.ts';
 
 let site: TestCore;
@@ -126,26 +127,16 @@ describe('clients that ask for positions', () => {
 
 describe('a client that asks for positions while the history cannot be read', () => {
   const REF = { app: 'app-id', channel: 'orders' };
-  let underway: (() => void)[];
-  let isLate: boolean;
-
-  /** This node receives late what others have sent already. */
-  function openLateNode(): void {
-    [underway, isLate] = [[], false];
+  let late: LateBroker;
+  beforeEach(() => {
+    late = new LateBroker();
     site = openCore({
       stores: (memory) => ({
-        ...memory,
-        broker: withOverrides(memory.broker, {
-          start: (deliver) =>
-            memory.broker.start((...event) => {
-              if (isLate) underway.push(() => deliver(...event));
-              else deliver(...event);
-            }),
-        }),
+        ...late.stores(memory),
         history: withOverrides(memory.history, { after: () => Promise.reject(new Unavailable('gone')) }),
       }),
     });
-  }
+  });
 
   async function backAt(position: Partial<Position>): Promise<Client> {
     const newest = await site.stores.broker.subscribe(REF);
@@ -159,15 +150,14 @@ describe('a client that asks for positions while the history cannot be read', ()
   }
 
   test('13.5 gets nothing twice that this node receives later than it did', async () => {
-    openLateNode();
     const other = await site.connect();
     other.subscribe('orders');
     await settled();
     await publish(1, 2);
-    isLate = true;
+    late.isLate = true;
     await publish(3, 5);
     const client = await backAt({ offset: 4 });
-    for (const arrive of underway.splice(0)) arrive();
+    late.arrive();
     await settled();
     expect(numbersOf(client.frames)).toEqual([5]);
     expect(numbersOf(other.frames)).toEqual([1, 2, 3, 4, 5]);
@@ -177,7 +167,6 @@ describe('a client that asks for positions while the history cannot be read', ()
     ['a time that has not come', { generation: '99999999999999', offset: 99 }],
     ['another history', { epoch: 'foreign', offset: 99 }],
   ])('13.5 that claims a position of %s waits for nothing', async (_what, position) => {
-    openLateNode();
     const other = await site.connect();
     other.subscribe('orders');
     await settled();

@@ -13,6 +13,7 @@ import {
   testApp,
   withOverrides,
 } from '../fakes.ts';
+import { LateBroker } from './late-broker.ts';
 import { numbersOf, type PublishArguments, publishTo } from './published-numbers.ts';
 
 const TAB = 'tab-0123456789-a';
@@ -367,36 +368,25 @@ describe('a tab that comes back', () => {
   });
 
   test('13.5 an event that the history has before this node receives it comes once', async () => {
-    const underway: (() => void)[] = [];
-    let isLate = false;
-    const late = (memory: Stores): Stores => ({
-      ...memory,
-      broker: withOverrides(memory.broker, {
-        start: (deliver) =>
-          memory.broker.start((...event) => {
-            if (isLate) underway.push(() => deliver(...event));
-            else deliver(...event);
-          }),
-      }),
-    });
-    site = openCore({ stores: late });
+    const late = new LateBroker();
+    site = openCore({ stores: late.stores });
     await subscribed();
     const client = await subscribed('orders');
     site.tabs.tick();
     answer(client);
     await closed(client);
-    isLate = true;
+    late.isLate = true;
     await publish(1, 2);
     const again = await site.connect({ tab: TAB });
     again.subscribe('orders');
     await settled(8);
     await publish(3);
-    underway.splice(0, 1).forEach((arrive) => arrive());
+    late.arrive(1);
     await settled();
     expect(numbersOf(again.frames)).toEqual([1, 2]);
-    for (const arrive of underway.splice(0)) arrive();
+    late.arrive();
     await settled();
-    isLate = false;
+    late.isLate = false;
     await publish(4);
     expect(numbersOf(again.frames)).toEqual([1, 2, 3, 4]);
     await closed(again);

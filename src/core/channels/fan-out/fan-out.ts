@@ -80,7 +80,7 @@ export class FanOut {
 
   /**
    * Sends a new subscriber the events that were held for it; from now on it gets events as all others do. `sent`: the position up to
-   * which it was sent the history. As long as events up to it are on their way to this node, the subscriber goes on waiting.
+   * which it has the events. As long as events up to it are on their way to this node, the subscriber goes on waiting.
    */
   release(channel: LocalChannel, subscription: Subscription, sent?: SentPosition): void {
     if (sent !== undefined && channel.waitsForNode({ subscription, sent })) {

@@ -3,6 +3,7 @@ import { type Connection, Subscription } from '../client/connection.ts';
 import { AppShare } from './fan-out/app-share.ts';
 import { AppScopes } from './app-scopes.ts';
 import { LocalChannel } from './local-channel.ts';
+import { MembershipReport } from './membership-report.ts';
 import { isPendingDelivery, type PendingDelivery } from './pending-delivery.ts';
 import { caughtUp, hasBacklog } from './fan-out/backlog.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
@@ -45,6 +46,7 @@ export class Hub {
   readonly live: LiveFeed;
   readonly #broker: Broker;
   readonly #membership: Membership;
+  readonly #report: MembershipReport;
   readonly #fanOut: ChannelFanOut;
   readonly #logger: Logger;
   readonly #trace: HubDeps['trace'];
@@ -54,6 +56,7 @@ export class Hub {
     this.#trace = deps.trace;
     this.#broker = deps.broker;
     this.#membership = deps.membership;
+    this.#report = new MembershipReport(deps.membership, this.live);
     this.#fanOut = deps.fanOut;
     this.#logger = deps.logger;
     this.scopes = new AppScopes<LocalChannel>(
@@ -113,7 +116,7 @@ export class Hub {
       channel.hold(subscription);
       const userJoined = member !== undefined && channel.userJoined(member);
       try {
-        const joined = this.#reportJoin(channel, userJoined ? member : undefined, connection.socketId);
+        const joined = this.#report.joined(channel, userJoined ? member : undefined, connection.socketId);
         if (joined !== undefined) await joined;
       } catch (error) {
         await this.#exit(channel, subscription);
@@ -301,30 +304,8 @@ export class Hub {
   async #reportExit(channel: LocalChannel, member: Member | undefined): Promise<void> {
     const userLeft = member !== undefined && channel.userLeft(member);
     if (channel.occupants === 0) await this.#broker.unsubscribe(channel.ref);
-    const left = this.#reportLeave(channel, userLeft ? member : undefined);
+    const left = this.#report.left(channel, userLeft ? member : undefined);
     if (left !== undefined) await left;
-  }
-
-  /** `undefined`: only a count is reported, which is not waited for. */
-  #reportJoin(
-    channel: LocalChannel,
-    member: Member | undefined,
-    socketId: string,
-  ): Promise<void> | undefined {
-    const { ref, occupants: subscriptions } = channel;
-    if (this.live.isWatched && subscriptions === 1) this.live.occupancy('occupied', ref);
-    if (subscriptions === 1 || member !== undefined)
-      return this.#membership.join(ref, { subscriptions, member, socketId });
-    this.#membership.count(ref, subscriptions);
-    return undefined;
-  }
-
-  #reportLeave(channel: LocalChannel, member: Member | undefined): Promise<void> | undefined {
-    const { ref, occupants: subscriptions } = channel;
-    if (subscriptions === 0 || member !== undefined)
-      return this.#membership.leave(ref, { subscriptions, member });
-    this.#membership.count(ref, subscriptions);
-    return undefined;
   }
 
   async #underMutex<T>(channel: LocalChannel, task: () => Promise<T>): Promise<T> {

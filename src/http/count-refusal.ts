@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { RefusalReason } from '../core/refusals/reasons.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
@@ -19,6 +20,7 @@ const MAY_BE_UNUSED_APP: readonly RefusalReason[] = ['http_unknown_app', 'http_s
 interface RefusalContext {
   readonly refusals: Refusals;
   readonly clock: () => number;
+  readonly addressOf: (request: IncomingMessage) => string;
   readonly unusedAppsHint?: string | undefined;
 }
 
@@ -30,7 +32,7 @@ const MAX_LOGGED = 200;
  * out, because it holds the signature.
  */
 export function countRefusal(
-  { refusals, clock, unusedAppsHint }: RefusalContext,
+  { refusals, clock, addressOf, unusedAppsHint }: RefusalContext,
   request: FastifyRequest,
   answer: Answer,
 ): void {
@@ -45,7 +47,7 @@ export function countRefusal(
     ...(appId !== undefined && { app: appId.slice(0, MAX_LOGGED) }),
     method: request.method,
     path: pathOf(request.raw.url).slice(0, MAX_LOGGED),
-    address: request.ip,
+    address: addressOf(request.raw),
     answer: (typeof body === 'string' ? body : JSON.stringify(body)).slice(0, MAX_LOGGED),
     ...(expected.length > 0 && { expected: expected.join('; ') }),
     ...(reason === 'http_timestamp' && { clockOffSeconds: clockOffSeconds(request.raw.url, clock()) }),

@@ -51,6 +51,8 @@ export interface HttpOptions {
   readonly requestRate: RequestRate;
   readonly refusals: Refusals;
   readonly requests: RequestCounts;
+  /** Address of the client of a request, behind trusted proxies too (SPEC 2.7). */
+  readonly addressOf: (request: IncomingMessage) => string;
   /** `undefined`: what becomes of events is not kept (SPEC 16). */
   readonly trace?: Trace | undefined;
   /** Names apps of the environment that are not served, for the log. */
@@ -127,7 +129,7 @@ function registerApi(scope: FastifyInstance, options: HttpOptions, authenticatio
           checkSize(body, app.limits.requestBytes);
           const query = authentication.check(app, { method, path: rawPath, rawQuery, body });
           const { headers } = request.raw;
-          const address = request.ip;
+          const address = options.addressOf(request.raw);
           const traced = beginTrace(options.trace, { method, path, app, rawQuery, headers, address, body });
           if (traced !== undefined) reply.header('X-Wavehall-Event-Id', traced.id);
           const answer = await tracing(options.trace, traced, body, () => {

@@ -72,6 +72,7 @@ export async function openHttp(options: TestHttpOptions = {}) {
     clock: clock.read,
     health: healthChecks({ isReady: () => condition.ready, ...options.health }),
     prefix: options.prefix ?? '',
+    addressOf: ({ socket }) => String(socket.remoteAddress),
     replayGuard: options.refuseReplays === true ? new MemoryReplayGuard({ clock: clock.read }) : undefined,
     refusals: new Refusals({ warn: () => undefined }, clock.read, undefined, site.trace),
     trace: site.trace,

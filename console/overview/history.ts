@@ -17,19 +17,25 @@ export interface History {
   readonly p99Ms: Values;
 }
 
-/** Makes what reads the steps that are not known yet, and returns the steps of the last hours. `app`: empty for all. */
+/** Whose traffic is shown. `app`: empty for all; `node`: empty for this server. */
+interface Wanted {
+  readonly app: string;
+  readonly node: string;
+}
+
+/** Makes what reads the steps that are not known yet, and returns the steps of the last hours. */
 export const historyReader =
-  (app: string) =>
+  (wanted: Wanted) =>
   async (known: History | undefined): Promise<History> => {
-    if (known === undefined) return ask(app, 0);
+    if (known === undefined) return ask(wanted, 0);
     const since = known.fromMs + known.points * known.stepMs;
-    const added = await ask(app, since);
+    const added = await ask(wanted, since);
     // A step was forgotten meanwhile, or the clock was set.
-    return added.fromMs === since || added.points === 0 ? joined(known, added) : ask(app, 0);
+    return added.fromMs === since || added.points === 0 ? joined(known, added) : ask(wanted, 0);
   };
 
-const ask = async (app: string, since: number): Promise<History> =>
-  (await read(`/history?since=${since}${app === '' ? '' : `&app=${encodeURIComponent(app)}`}`)) as History;
+const ask = async ({ app, node }: Wanted, since: number): Promise<History> =>
+  (await read(`/history?${new URLSearchParams({ since: String(since), app, node }).toString()}`)) as History;
 
 function joined(known: History, added: History): History {
   const keep = (before: Values, after: Values): Values => [...before, ...after].slice(added.points);

@@ -2,6 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { bytesOf, numberOf } from '../format.ts';
 import { Chart } from './chart.tsx';
 import { type History, historyReader, perSecond } from './history.ts';
+import { milliseconds, NodeField, type Nodes, nodesReader, NodeTable } from './nodes.tsx';
 import { readStatus, Status } from './status.tsx';
 import { usePoll } from './use-poll.ts';
 
@@ -11,9 +12,11 @@ const RANGES: readonly [number, ...number[]] = [15, 60, 180];
 
 /** Traffic of the last hours and the state of the server. */
 export function Overview({ onLoggedOut }: { readonly onLoggedOut: () => void }) {
-  const [choice, setChoice] = useState<Choice>({ app: '', minutes: RANGES[0] });
-  const readHistory = useMemo(() => historyReader(choice.app), [choice.app]);
+  const [choice, setChoice] = useState<Choice>({ app: '', node: '', minutes: RANGES[0] });
+  const readHistory = useMemo(() => historyReader(choice), [choice.app, choice.node]);
+  const readNodes = useMemo(() => nodesReader(choice.app), [choice.app]);
   const history = usePoll(readHistory, POLL_MS, onLoggedOut);
+  const nodes = usePoll(readNodes, POLL_MS, onLoggedOut);
   const status = usePoll(readStatus, POLL_MS, onLoggedOut);
   const problem = status.problem ?? history.problem;
   return (
@@ -23,10 +26,11 @@ export function Overview({ onLoggedOut }: { readonly onLoggedOut: () => void }) 
         {problem !== undefined && `${problem} What you see is the last known state.`}
       </p>
       {status.value !== undefined && <Status status={status.value} />}
+      {nodes.value !== undefined && <NodeTable nodes={nodes.value} />}
       {history.value === undefined ? (
         <p class="notice">Reading…</p>
       ) : (
-        <Traffic history={history.value} choice={choice} setChoice={setChoice} />
+        <Traffic history={history.value} nodes={nodes.value} choice={choice} setChoice={setChoice} />
       )}
     </>
   );
@@ -34,16 +38,19 @@ export function Overview({ onLoggedOut }: { readonly onLoggedOut: () => void }) 
 
 interface Choice {
   readonly app: string;
+  /** Empty: this server; `all`: all nodes. */
+  readonly node: string;
   readonly minutes: number;
 }
 
 interface TrafficProps {
   readonly history: History;
+  readonly nodes: Nodes | undefined;
   readonly choice: Choice;
   readonly setChoice: (choice: Choice) => void;
 }
 
-function Traffic({ history, choice, setChoice }: TrafficProps) {
+function Traffic({ history, nodes, choice, setChoice }: TrafficProps) {
   return (
     <section aria-label="Traffic">
       <div class="bar">
@@ -61,6 +68,11 @@ function Traffic({ history, choice, setChoice }: TrafficProps) {
             ))}
           </select>
         </label>
+        <NodeField
+          nodes={nodes?.nodes ?? []}
+          node={choice.node}
+          onChange={(node) => setChoice({ ...choice, node })}
+        />
         <label>
           Time{' '}
           <select
@@ -115,5 +127,3 @@ function Charts({ history, minutes }: { readonly history: History; readonly minu
     </div>
   );
 }
-
-const milliseconds = (value: number): string => `${numberOf(value)} ms`;

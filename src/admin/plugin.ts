@@ -13,7 +13,7 @@ import { addAppRoutes, type AppsControl } from './routes/apps.ts';
 import { addCutoverRoutes, type CutoverControl } from './routes/cutover.ts';
 import { addEventRoute, type EventPublisher } from './routes/events.ts';
 import { addExaminationRoutes, type Examiner } from './routes/examination.ts';
-import { addHistoryRoute, type HistorySource } from './routes/history.ts';
+import { addHistoryRoutes, type HistorySource } from './routes/history.ts';
 import { addLiveRoute, type LiveSource, type LiveUpgrades } from './routes/live.ts';
 import { addPartsRoute } from './routes/parts.ts';
 import { addRestartRoutes, type RestartControl } from './routes/restart.ts';
@@ -69,7 +69,7 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
         isAllowed: async (request) =>
           !isWithSession(request) || access === undefined || (await access.isOpen(request)),
       });
-      if (options.history !== undefined) addHistoryRoute(scope, options.history);
+      if (options.history !== undefined) addHistoryRoutes(scope, options.history);
       if (options.inspection !== undefined) addInspectionRoutes(scope, options.inspection);
       addTraceRoute(scope, options.trace);
       addRestartRoutes(scope, options.restart);

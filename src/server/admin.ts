@@ -75,7 +75,7 @@ export async function openAdmin(
     appsControl,
     live: new LiveSource(traffic.live, workers, isOpen),
     liveUpgrades: liveUpgrades(http.server),
-    history: openHistory(traffic, workers, isOpen),
+    history: openHistory({ traffic, workers, isOpen, nodeQuestions: deps.inspection.nodeQuestions }),
     inspection: new Inspection(deps.inspection, workers),
     console: deps.console?.open(workers),
     trace,

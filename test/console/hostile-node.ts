@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
 import type { ViewAnswer } from '../../src/core/live/inspect/questions.ts';
 import { encodeMessage } from '../../src/stores/redis/node/questions/question-message.ts';
+import type { HistoryAnswer } from '../../src/core/traffic/history-question.ts';
 import type { TestRedis } from '../support/redis.ts';
 
 interface Question {
@@ -26,7 +27,7 @@ export async function answerHostilely({ port }: TestRedis, text: string): Promis
   await ears.psubscribe('*node-questions');
 }
 
-function hostileAnswer(text: string): ViewAnswer {
+function hostileAnswer(text: string): ViewAnswer & HistoryAnswer {
   const row = { socket: text, address: text, transport: text, user: text, channels: 1, openedAtMs: 1 };
   const frames = [{ atMs: 1, direction: 'in', event: text, bytes: 1 }] as const;
   return {

@@ -65,6 +65,29 @@ withChromium('channels, users and connections in a browser', () => {
     expect(problems).toEqual([]);
   });
 
+  test('17.15 the overview has each process of all nodes, and charts of one, of all, or of this server', async () => {
+    const { first, second } = await startTwoNodes();
+    await clientOn(second, ['orders']);
+    const { page, problems } = await loggedIn(first);
+    const row = page
+      .getByRole('region', { name: 'Nodes' })
+      .getByRole('row', { name: `pid ${second.pid} 1 ` });
+    await row.waitFor();
+    const open = (now: number) => page.getByRole('img', { name: `Connections: open ${now} now` }).waitFor();
+    await open(0);
+    await page.getByLabel('Node').selectOption('all nodes');
+    await open(1);
+    await page.getByLabel('Node').selectOption('this server');
+    await open(0);
+    const [node = ''] = ((await row.textContent()) ?? '').split(' ');
+    await page.getByLabel('Node').selectOption(node);
+    await open(1);
+    second.kill('SIGKILL');
+    await page.getByText('1 node did not answer, and what they hold is missing').waitFor();
+    expect([await faultsOf(page), await overflowOf(page)]).toEqual([[], 0]);
+    expect(problems).toEqual([]);
+  });
+
   test('17.8 a connection of another node is followed from Live to its end, and its frames and its reason are shown', async () => {
     const { first, second } = await startTwoNodes();
     const { page, problems } = await loggedIn(second);
@@ -166,6 +189,8 @@ withChromium('channels, users and connections in a browser', () => {
     await publish(first, ROOM, HOSTILE.slice(0, 180), HOSTILE);
     const { page, problems, requests } = await loggedIn(first);
     const settle = () => page.getByText(HOSTILE).first().waitFor();
+    await page.getByRole('region', { name: 'Nodes' }).getByText(HOSTILE).first().waitFor();
+    await page.getByLabel('Node').selectOption(HOSTILE);
     for (const view of ['channels', 'users']) {
       await openHash(page, view, { app: APP.id });
       await settle();

@@ -1,13 +1,22 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { readOr } from '../../src/core/trace/readers.ts';
 import {
+  HISTORY_COUNTS,
   HISTORY_STEP_MS,
   HISTORY_STEPS,
+  LATENCY_COUNTS,
   lastStepAt,
   TrafficHistory,
 } from '../../src/core/traffic/history.ts';
-import { mergeHistory, quantileMs } from '../../src/core/traffic/history-merge.ts';
+import { mergeHistory, nodeRows, quantileMs } from '../../src/core/traffic/history-merge.ts';
+import {
+  type HistoryAnswer,
+  readHistoryAnswer,
+  readHistoryQuestion,
+} from '../../src/core/traffic/history-question.ts';
 import { MAX_COUNTED_APPS, Traffic } from '../../src/core/traffic/traffic.ts';
 import { DURATION_BOUNDS_SECONDS } from '../../src/core/util/histogram.ts';
+import { LONGEST_ANSWER_BYTES } from '../../src/stores/redis/node/questions/question-message.ts';
 
 /** Long after 1970, as every clock is. */
 const FIRST = 100_000;
@@ -133,4 +142,75 @@ test('17.4 latency is the bound below which the part of the deliveries is', () =
 
 test('17.4 the step that runs is not the last one', () => {
   expect([lastStepAt(20_000), lastStepAt(29_999), lastStepAt(30_000)]).toEqual([1, 1, 2]);
+});
+
+describe('the steps of another process', () => {
+  /** More than a process can have in ten seconds. */
+  const busy = (): HistoryAnswer => {
+    const column = (value: number, width = 1) => Array<number>(HISTORY_STEPS * width).fill(value);
+    const part = {
+      measured: column(1),
+      loopDelayMs: column(10_000),
+      memoryBytes: column(64_000_000_000),
+      latency: column(99_999_999, LATENCY_COUNTS),
+      counts: column(999_999_999, HISTORY_COUNTS.length),
+      apps: Array.from({ length: MAX_COUNTED_APPS + 2 }, (_, app) => `app-${app}-${'x'.repeat(30)}`),
+    };
+    return { process: 'p', node: 'n'.repeat(20), host: 'h'.repeat(64), pid: 4_000_000, part };
+  };
+
+  test('17.15 fit into one answer, however busy it is', () => {
+    const sent = JSON.stringify(busy());
+    expect(sent.length).toBeLessThan(LONGEST_ANSWER_BYTES - 1000);
+    expect(readHistoryAnswer(JSON.parse(sent))).toEqual(busy());
+  });
+
+  test('17.15 are asked for in a question of at most the steps that are kept', () => {
+    const asked = (steps: number) => ({ type: 'history', from: FIRST, to: FIRST + steps - 1 });
+    expect(readHistoryQuestion(asked(HISTORY_STEPS))).toMatchObject({ from: FIRST });
+    expect(readOr(readHistoryQuestion, asked(HISTORY_STEPS + 1))).toBeUndefined();
+    for (const other of [
+      null,
+      {},
+      { ...asked(1), type: 'find' },
+      { ...asked(1), from: -1 },
+      { ...asked(1), to: 0.5 },
+    ])
+      expect(readOr(readHistoryQuestion, other)).toBeUndefined();
+  });
+
+  test('17.15 are not used if they are not numbers or more than are kept', () => {
+    const { part, ...name } = busy();
+    for (const spoiled of [
+      { measured: [...(part?.measured ?? []), 1] },
+      { counts: [-1] },
+      { latency: ['1'] },
+      { memoryBytes: [1e400] },
+      { apps: Array(MAX_COUNTED_APPS + 3).fill('app') },
+      { loopDelayMs: {} },
+    ])
+      expect(readOr(readHistoryAnswer, { ...name, part: { ...part, ...spoiled } })).toBeUndefined();
+  });
+
+  test('17.15 make a row, which is empty for a process that did not measure', () => {
+    const { history, traffic, end } = opened();
+    traffic.of('shop').deliveries += 70;
+    end(FIRST);
+    const named = (host: string, pid: number) => ({ process: `${host}${pid}`, host, pid });
+    const rows = nodeRows(
+      [
+        { ...named('web-2', 1), part: history.read({ from: FIRST, to: FIRST }) },
+        { ...named('web-1', 9), part: history.read({ from: FIRST + 1, to: FIRST + 1 }) },
+        named('web-1', 8),
+      ],
+      FIRST,
+    );
+    expect(
+      rows.map(({ host, pid, figures }) => [host, pid, figures.deliveries, figures.memoryBytes]),
+    ).toEqual([
+      ['web-1', 8, null, null],
+      ['web-1', 9, null, null],
+      ['web-2', 1, 70, 1000],
+    ]);
+  });
 });

@@ -8,6 +8,7 @@ const READ: ReadonlySet<string | undefined> = new Set([
   '/admin/status',
   '/admin/apps',
   '/admin/history',
+  '/admin/nodes',
   '/admin/live',
   '/admin/live/socket',
   '/admin/cutover',

@@ -1,5 +1,8 @@
 import { DURATION_BOUNDS_SECONDS } from '../util/histogram.ts';
+import type { HistoryAnswer } from './history-question.ts';
 import { HISTORY_COUNTS, HISTORY_STEP_MS, type HistoryPart, LATENCY_COUNTS } from './history.ts';
+
+const ROW_FIGURES = [...HISTORY_COUNTS, 'p50Ms', 'p99Ms', 'loopDelayMs', 'memoryBytes'] as const;
 
 type Values = readonly (number | null)[];
 
@@ -41,6 +44,23 @@ export function mergeHistory(parts: readonly HistoryPart[], from: number, points
     p50Ms: latencyMs(0.5),
     p99Ms: latencyMs(0.99),
   };
+}
+
+/** One process in its newest step; `null`: it did not measure. */
+export interface NodeRow extends Omit<HistoryAnswer, 'process' | 'part'> {
+  readonly figures: Readonly<Record<(typeof ROW_FIGURES)[number], number | null>>;
+}
+
+/** The processes in one step (SPEC 17.15), in the order of their hosts. */
+export const nodeRows = (answers: readonly HistoryAnswer[], step: number): NodeRow[] =>
+  answers
+    .map(({ node, host, pid, part }) => ({ node, host, pid, figures: figuresOf(part, step) }))
+    .sort((one, other) => (one.host === other.host ? one.pid - other.pid : one.host < other.host ? -1 : 1));
+
+function figuresOf(part: HistoryPart | undefined, step: number): NodeRow['figures'] {
+  const { counts, ...values } = mergeHistory(part === undefined ? [] : [part], step, 1);
+  const of = { ...counts, ...values };
+  return Object.fromEntries(ROW_FIGURES.map((name) => [name, of[name][0] ?? null])) as NodeRow['figures'];
 }
 
 /** Sums of the values at the same place. */

@@ -18,11 +18,9 @@ import { readStored } from '../../core/live/inspect/stored-channel.ts';
 import type { Apps } from '../../core/ports/apps.ts';
 import type { NodeQuestions } from '../../core/ports/nodes/node-questions.ts';
 import type { NodeCommands, Stores } from '../../core/ports/stores.ts';
-import { readOr } from '../../core/trace/readers.ts';
 import type { Traffic } from '../../core/traffic/traffic.ts';
 import type { WorkerGroup } from '../worker-group.ts';
-
-const VIEW_REQUEST = 'view';
+import { type Asked, askingAll } from './all-processes.ts';
 
 export interface InspectionDeps {
   readonly hub: Pick<Hub, 'scopes'>;
@@ -34,32 +32,29 @@ export interface InspectionDeps {
   readonly nodeQuestions: NodeQuestions;
 }
 
-interface Asked {
-  /** One of each process. */
-  readonly answers: readonly ViewAnswer[];
-  /** Nodes that gave no answer; `null`: the nodes are not known, because Redis does not answer. */
-  readonly silent: readonly string[] | null;
-}
-
 /** Channels, users and connections of all processes: this one, the other workers of this server, and the other nodes (SPEC 17.7). */
 export class Inspection implements InspectionSource {
   readonly #deps: InspectionDeps;
-  readonly #workers: WorkerGroup | undefined;
   readonly #view: ProcessView;
   readonly #process = randomBytes(9).toString('base64url');
+  readonly #askAll: (question: ViewQuestion) => Promise<Asked<ViewAnswer>>;
 
   constructor(deps: InspectionDeps, workers: WorkerGroup | undefined) {
     const { hub, traffic, buffers, nodeQuestions } = deps;
     this.#deps = deps;
-    this.#workers = workers;
     traffic.closed.isKept = true;
     const frames = new FrameWatch(Date.now);
     this.#view = new ProcessView({ scopes: hub.scopes, frames, closed: traffic.closed, buffers });
-    workers?.onRequest(VIEW_REQUEST, (question) => this.#own(question as ViewQuestion));
-    nodeQuestions.onQuestion((question) => {
-      const read = readOr(readViewQuestion, question);
-      return read && this.#own(read);
-    });
+    this.#askAll = askingAll<ViewQuestion, ViewAnswer>(
+      { workers, nodeQuestions },
+      {
+        request: 'view',
+        process: this.#process,
+        readQuestion: readViewQuestion,
+        readAnswer: () => readViewAnswer,
+        answer: (question) => this.#own(question),
+      },
+    );
   }
 
   isApp(app: string): boolean {
@@ -106,18 +101,9 @@ export class Inspection implements InspectionSource {
     return this.#deps.nodeCommands.terminate(app, user);
   }
 
-  async #ask(question: ViewQuestion): Promise<Asked> {
-    const [others, ofWorkers] = await Promise.all([
-      this.#deps.nodeQuestions.ask(question),
-      this.#workers?.requestAll(VIEW_REQUEST, question) ?? [],
-    ]);
-    const readable = others.answers.flatMap(({ answer }) => readOr(readViewAnswer, answer) ?? []);
-    // A worker of this server may answer on both ways, and this process by its workers.
-    const given = [...readable, ...(ofWorkers as ViewAnswer[])];
-    const own = given.some(({ process: each }) => each === this.#process) ? [] : [this.#own(question)];
-    const answers = [...new Map([...given, ...own].map((each) => [each.process, each])).values()];
-    const heard = new Set(answers.map(({ node }) => node));
-    return { answers, silent: others.silent?.filter((node) => !heard.has(node)) ?? null };
+  async #ask(question: ViewQuestion) {
+    const { answers, silent = null } = await this.#askAll(question);
+    return { answers, silent };
   }
 
   #own(question: ViewQuestion): ViewAnswer {

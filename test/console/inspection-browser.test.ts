@@ -75,12 +75,12 @@ withChromium('channels, users and connections in a browser', () => {
     await row.waitFor();
     const open = (now: number) => page.getByRole('img', { name: `Connections: open ${now} now` }).waitFor();
     await open(0);
-    await page.getByLabel('Node').selectOption('all nodes');
+    await page.getByRole('combobox', { name: 'Node' }).selectOption('all nodes');
     await open(1);
-    await page.getByLabel('Node').selectOption('this server');
+    await page.getByRole('combobox', { name: 'Node' }).selectOption('this server');
     await open(0);
     const [node = ''] = ((await row.textContent()) ?? '').split(' ');
-    await page.getByLabel('Node').selectOption(node);
+    await page.getByRole('combobox', { name: 'Node' }).selectOption(node);
     await open(1);
     second.kill('SIGKILL');
     await page.getByText('1 node did not answer, and what they hold is missing').waitFor();
@@ -190,7 +190,7 @@ withChromium('channels, users and connections in a browser', () => {
     const { page, problems, requests } = await loggedIn(first);
     const settle = () => page.getByText(HOSTILE).first().waitFor();
     await page.getByRole('region', { name: 'Nodes' }).getByText(HOSTILE).first().waitFor();
-    await page.getByLabel('Node').selectOption(HOSTILE);
+    await page.getByRole('combobox', { name: 'Node' }).selectOption(HOSTILE);
     for (const view of ['channels', 'users']) {
       await openHash(page, view, { app: APP.id });
       await settle();

@@ -1,12 +1,13 @@
 import { read } from '../api.ts';
 import { bytesOf, durationOf, numberOf } from '../format.ts';
+import { concernsOf, cutoverText } from './concerns.ts';
 
-type Section = Readonly<Record<string, unknown>>;
+export type Section = Readonly<Record<string, unknown>>;
 
 /** Answer of `/status`: named sections, and those of each worker. */
 export interface ServerStatus {
   readonly node: Section;
-  readonly workers: readonly { readonly node?: Section; readonly redis?: Section }[];
+  readonly workers: readonly Readonly<Record<string, Section | undefined>>[];
   readonly workersWanted: number;
   readonly [section: string]: unknown;
 }
@@ -18,12 +19,10 @@ const SHOWN_APART = new Set(['node', 'workers', 'workersWanted']);
 /** State of the server: its figures, its warnings, and what its parts say of themselves. */
 export function Status({ status }: { readonly status: ServerStatus }) {
   const { node, workers, workersWanted } = status;
-  const all = workers.map((worker) => worker.node ?? {});
+  const all = workers.map((worker) => worker['node'] ?? {});
   const sum = (name: string): number => all.reduce((total, each) => total + Number(each[name] ?? 0), 0);
   const isReady = all.length === workersWanted && all.every(({ ready }) => ready === true);
-  const warnings = [...new Set(all.flatMap(({ warnings: given }) => (given as string[] | undefined) ?? []))];
-  if (workers.some(({ redis }) => redis?.['ready'] === false || redis?.['problem'] !== undefined))
-    warnings.unshift('Redis does not answer: what this server publishes does not reach the other nodes.');
+  const cutover = cutoverText(status);
   return (
     <section aria-label="State">
       <ul class="tiles">
@@ -41,10 +40,11 @@ export function Status({ status }: { readonly status: ServerStatus }) {
           value={durationOf(Math.min(...all.map(({ uptimeSeconds }) => Number(uptimeSeconds))))}
         />
         <Tile name="Version" value={`${String(node['version'])} on ${String(node['host'])}`} />
+        {cutover !== undefined && <Tile name="Cutover" value={cutover} />}
       </ul>
-      {warnings.map((warning) => (
-        <p key={warning} class="problem">
-          {warning}
+      {concernsOf(status, Date.now()).map(({ text, view }) => (
+        <p key={text} class="problem">
+          <bdi>{text}</bdi> {view !== undefined && <a href={`#/${view}`}>Look</a>}
         </p>
       ))}
       <div class="parts">

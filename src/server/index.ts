@@ -12,6 +12,7 @@ import { openTokenAccess, type TokenAccess } from './access/tokens.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
 import { authControl, openAuthGateway } from './access/gateway.ts';
+import { cutoverSection } from '../cutover/status/section.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
 import { Certificate } from './entrances/certificate.ts';
 import { type Entrances, openEntrances } from './entrances/entrances.ts';
@@ -201,9 +202,14 @@ async function openOperatorRoutes(
   const own = [...nodeMetrics({ ...parts, requests }), ...others];
   const metrics = await openServedMetrics(config, own, { cutover, workers });
   const { apps } = core;
-  const status = [nodeStatus({ hub: core.hub, stores, isReady, apps }), ...stores.status];
+  const status = [
+    nodeStatus({ hub: core.hub, stores, isReady, apps }),
+    core.refusals.status,
+    ...stores.status,
+  ];
   if (parts.appsWatch !== undefined) status.push(appsStatus(parts.appsWatch));
   if (webhooks !== undefined) status.push(webhooks.status);
+  if (cutover !== undefined) status.push(cutoverSection(cutover));
   await openAdmin(entrances.api.http, config.adminToken, {
     ...{ cutover, metrics, status, apps, workers, processes },
     appsControl: parts.appsWatch && appsControl(parts.appsWatch, parts.logger),

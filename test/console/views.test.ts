@@ -4,10 +4,11 @@ import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { asker, bearer } from '../auth/asking.ts';
 import { LaravelStandIn } from '../auth/laravel-stand-in.ts';
 import { LONG_MS, openClient, operated, startOperated } from '../cli/operated-server.ts';
-import { APP } from '../support/app.ts';
+import { APP, appAt } from '../support/app.ts';
 import { launchChromium, withChromium } from '../support/browser.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { CHANNEL_EVENTS, startEndpoint, webhookVariables } from '../support/webhooks.ts';
+import { publisher } from '../support/wire-http.ts';
 import { eventually } from '../support/wire.ts';
 import { status } from '../webhooks/receiver.ts';
 import {
@@ -192,6 +193,22 @@ withChromium('the views of the console in a browser', () => {
     await page.getByRole('region', { name: 'Both servers' }).getByText('clients connected').waitFor();
     expect(await isHacked(page)).toBe(false);
     expect(requests.filter((url) => url.endsWith('/x'))).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+
+  test('11.5 the overview says which limits were reached, which endpoints fail, and how far a cutover is', async () => {
+    const { page, problems } = await loggedIn(sharedAll.server);
+    await page.getByText('100 %: ', { exact: false }).waitFor();
+    await makeTraffic(sharedAll);
+    const tooLarge = { name: 'x', channel: 'c', data: 'x'.repeat(20_000) };
+    const { status: answered } = await publisher(appAt(sharedAll.server)).post('/events', tooLarge);
+    expect(answered).toBe(413);
+    await page
+      .getByText(/^The limit WAVEHALL_MAX_EVENT_DATA_SIZE was reached 1 time since the start/)
+      .waitFor();
+    const concern = page.getByRole('paragraph').filter({ hasText: 'The webhook endpoint shop fails' });
+    await concern.getByRole('link', { name: 'Look' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Webhooks' }).waitFor();
     expect(problems).toEqual([]);
   });
 

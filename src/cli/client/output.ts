@@ -76,5 +76,8 @@ function rowsOf(rows: readonly object[]): string[] {
   return columns([names, ...cells]);
 }
 
-const shownValue = (value: unknown): string =>
-  value === undefined ? '' : shown(typeof value === 'string' ? value : JSON.stringify(value));
+function shownValue(value: unknown): string {
+  if (value === undefined) return '';
+  if (Array.isArray(value) && value.length === 0) return 'none';
+  return shown(typeof value === 'string' ? value : JSON.stringify(value));
+}

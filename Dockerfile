@@ -9,6 +9,7 @@ COPY scripts ./scripts
 COPY protocol ./protocol
 COPY client ./client
 COPY src ./src
+COPY console ./console
 RUN npm run build
 RUN npm prune --omit=dev
 

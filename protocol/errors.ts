@@ -34,6 +34,7 @@ export const errors = {
   internal: entry(1011, 'Internal server error', 'after 1 s'),
   closing: entry(4200, 'Server is closing. Please reconnect shortly.', 'at once'),
   tokenExpired: entry(4200, 'The token has expired. Please sign in again.', 'at once'),
+  reconnect: entry(4200, 'Please reconnect.', 'at once'),
   pongTimeout: entry(4201, 'Pong reply not received in time', 'at once'),
   inactive: entry(4202, 'Connection closed after inactivity', 'at once'),
 

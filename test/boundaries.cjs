@@ -84,6 +84,7 @@ module.exports = {
     },
     owns('ws', 'transports', 'cutover'),
     owns('fastify', 'http', 'transports', 'admin', 'auth', 'server'),
+    owns('@fastify/(helmet|static|websocket)', 'admin'),
     owns('pino', 'observability'),
     owns('prom-client', 'observability'),
     owns('ioredis', 'stores/redis', 'webhooks'),

@@ -60,15 +60,18 @@ export function readTestRequest(body: unknown): string {
   return endpoint;
 }
 
-/** Reads the body of a request to forget: one of `all`, `session`, `token`, `channel`, or `app` and `user`. */
+/** Reads the body of a request to forget: one of `all`, `session`, `token`, `owner`, `channel`, or `app` and `user`. */
 export function readForgetRequest(body: unknown): ForgetRequest {
-  const fields = fieldsOf(body, ['all', 'session', 'token', 'channel', 'app', 'user']);
+  const fields = fieldsOf(body, ['all', 'session', 'token', 'owner', 'channel', 'app', 'user']);
   const names = Object.keys(fields).sort().join();
   if (names === 'all' && fields.all === true) return { what: 'all' };
   if (names === 'app,user') return { what: 'user', app: textIn(fields, 'app'), user: textIn(fields, 'user') };
   if (names === 'token') return { what: names, name: textIn(fields, names).replace(/^bearer /i, '') };
+  if (names === 'owner') return { what: names, digest: textIn(fields, names) };
   if (names === 'session' || names === 'channel') return { what: names, name: textIn(fields, names) };
-  throw new BadRequest('Expected one of "all": true, "session", "token", "channel", or "app" and "user".');
+  throw new BadRequest(
+    'Expected one of "all": true, "session", "token", "owner", "channel", or "app" and "user".',
+  );
 }
 
 function textIn(fields: JsonObject, name: string): string {

@@ -4,6 +4,8 @@ import type { DecisionStore, ForgetRequest, Forgotten } from '../core/ports/deci
 import type { Refusals } from '../core/refusals/refusals.ts';
 import { AppUpstream } from './gateway/app-upstream.ts';
 import { ownerDigest } from './gateway/credentials.ts';
+import { explainDecisions } from './recent/explain.ts';
+import type { RecentDecision } from './recent/recent.ts';
 import type { TokenRights } from './rights.ts';
 import { AuthGateway } from './gateway/gateway.ts';
 import type { AppUpstreamOptions, GatewayOptions } from './gateway/options.ts';
@@ -23,6 +25,8 @@ export interface Auth {
   readonly metrics: readonly Metric[];
   /** SPEC 14.6. Rejects with `Unavailable`. */
   forget(what: ForgetRequest): Promise<void>;
+  /** SPEC 17.13: questions of all processes, with the reasons of their outcomes. */
+  explain(all: readonly RecentDecision[]): readonly object[];
   stop(): void;
 }
 
@@ -34,6 +38,7 @@ export function openAuth(options: GatewayOptions, app: AppUpstreamOptions | unde
     gateway,
     metrics: gatewayMetrics(gateway, upstream),
     forget: (what) => deps.decisions.forget(forgotten(what)),
+    explain: explainDecisions,
     stop: () => upstream?.stop(),
   };
 }
@@ -47,6 +52,7 @@ function forgotten(request: ForgetRequest): Forgotten {
     case 'channel':
       return { what: 'channel', channel: request.name };
     case 'all':
+    case 'owner':
     case 'user':
       return request;
   }

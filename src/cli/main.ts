@@ -6,14 +6,16 @@ import { addCutover } from './commands/cutover.ts';
 import { addApps } from './commands/apps.ts';
 import { addChannels } from './commands/channels.ts';
 import { addDoctor } from './commands/doctor.ts';
-import { addHistory } from './commands/history.ts';
+import { addHistory } from './commands/events/history.ts';
 import { addRestart } from './commands/restart.ts';
 import { addRules } from './commands/rules.ts';
 import { addStart, type Start } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
-import { addTail } from './commands/tail.ts';
+import { addTail } from './commands/events/tail.ts';
+import { addWatch } from './commands/events/watch.ts';
 import { addTerminate } from './commands/terminate.ts';
-import { addTrigger } from './commands/trigger.ts';
+import { addTrace } from './commands/events/trace.ts';
+import { addTrigger } from './commands/events/trigger.ts';
 import { addUsers } from './commands/users.ts';
 import { addWebhooks } from './commands/webhooks.ts';
 
@@ -36,9 +38,11 @@ for (const add of [
   addTerminate,
   addRestart,
   addTail,
+  addTrace,
   addWebhooks,
   addRules,
 ])
   add(program);
+addWatch(program, async (flags) => (await import('./watch/index.ts')).watch(flags));
 addDoctor(program, async (flags) => (await import('./doctor/command.ts')).doctor(flags));
 await program.parseAsync();

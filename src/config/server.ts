@@ -215,6 +215,18 @@ export const SERVER_SETTINGS = {
     '',
     'Bearer token of the admin API; empty: the admin API is off.',
   ),
+  console: setting(
+    'WAVEHALL_CONSOLE',
+    oneOf('on', 'read', 'off'),
+    'on',
+    'The console at /admin/console, for those who know WAVEHALL_ADMIN_TOKEN; read: it shows everything and changes nothing.',
+  ),
+  traceBytes: setting(
+    'WAVEHALL_TRACE_BYTES',
+    integer(0, 1024 * MEBIBYTE),
+    4 * MEBIBYTE,
+    'Bytes in which each process keeps what became of the newest events (wavehall trace); 0: nothing is kept.',
+  ),
   metricsCompat: setting(
     'WAVEHALL_METRICS_COMPAT',
     oneOf('off', ...COMPATIBLE_SERVERS),

@@ -1,8 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { RefusalReason } from '../core/refusals/reasons.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
 import { pathOf } from '../core/util/http-text.ts';
-import type { Answer } from './errors.ts';
+import type { Answer, RefusalCause } from './errors.ts';
 
 const BY_STATUS: Readonly<Record<number, RefusalReason>> = {
   401: 'http_signature',
@@ -18,6 +19,8 @@ const MAY_BE_UNUSED_APP: readonly RefusalReason[] = ['http_unknown_app', 'http_s
 
 interface RefusalContext {
   readonly refusals: Refusals;
+  readonly clock: () => number;
+  readonly addressOf: (request: IncomingMessage) => string;
   readonly unusedAppsHint?: string | undefined;
 }
 
@@ -29,7 +32,7 @@ const MAX_LOGGED = 200;
  * out, because it holds the signature.
  */
 export function countRefusal(
-  { refusals, unusedAppsHint }: RefusalContext,
+  { refusals, clock, addressOf, unusedAppsHint }: RefusalContext,
   request: FastifyRequest,
   answer: Answer,
 ): void {
@@ -44,9 +47,26 @@ export function countRefusal(
     ...(appId !== undefined && { app: appId.slice(0, MAX_LOGGED) }),
     method: request.method,
     path: pathOf(request.raw.url).slice(0, MAX_LOGGED),
-    address: request.ip,
+    address: addressOf(request.raw),
     answer: (typeof body === 'string' ? body : JSON.stringify(body)).slice(0, MAX_LOGGED),
     ...(expected.length > 0 && { expected: expected.join('; ') }),
+    ...(reason === 'http_timestamp' && { clockOffSeconds: clockOffSeconds(request.raw.url, clock()) }),
+    ...(status === 413 && sizesOf(request, cause)),
   };
   refusals.count(reason, example, cause?.limit);
+}
+
+/** Seconds by which the clock of the publisher is before that of this server, or behind it if negative. */
+function clockOffSeconds(url = '', nowMs: number): number {
+  const [, seconds] = /[?&]auth_timestamp=(\d{1,15})/.exec(url) ?? [];
+  return Math.round(Number(seconds ?? 0) - nowMs / 1000);
+}
+
+/** Bytes that were sent, and that are allowed, as far as they are known. */
+function sizesOf({ headers }: FastifyRequest, cause: RefusalCause | undefined) {
+  const sizeBytes = cause?.sizeBytes ?? Number(headers['content-length']);
+  return {
+    ...(Number.isSafeInteger(sizeBytes) && { sizeBytes }),
+    ...(cause?.limitBytes !== undefined && { limitBytes: cause.limitBytes }),
+  };
 }

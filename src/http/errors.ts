@@ -18,6 +18,9 @@ export interface RefusalCause {
   readonly expected?: string;
   /** The limit that was exceeded. */
   readonly limit?: keyof AppLimits;
+  /** Bytes that were sent, and that are allowed. */
+  readonly sizeBytes?: number;
+  readonly limitBytes?: number;
 }
 
 /** Ends a request with an answer that is not 200 (SPEC 8.3). */

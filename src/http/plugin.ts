@@ -9,6 +9,7 @@ import type { ReplayGuard } from '../core/ports/stores.ts';
 import { SlowSubscribers } from '../core/ports/failures.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals/refusals.ts';
+import type { Trace } from '../core/trace/trace.ts';
 import type { AppTraffic } from '../core/traffic/app-traffic.ts';
 import { pathOf, splitTarget } from '../core/util/http-text.ts';
 import type { Api } from './routes/api.ts';
@@ -22,6 +23,7 @@ import { refuseOtherMethods } from './methods.ts';
 import { ROUTES } from './routes/index.ts';
 import { countRefusal } from './count-refusal.ts';
 import type { RequestCounts } from './request-counts.ts';
+import { beginTrace, tracing } from './trace-publish.ts';
 import { endOfIteration } from './loop-iteration.ts';
 
 /** Time that a body which is too large has to arrive before the answer is sent. */
@@ -49,6 +51,10 @@ export interface HttpOptions {
   readonly requestRate: RequestRate;
   readonly refusals: Refusals;
   readonly requests: RequestCounts;
+  /** Address of the client of a request, behind trusted proxies too (SPEC 2.7). */
+  readonly addressOf: (request: IncomingMessage) => string;
+  /** `undefined`: what becomes of events is not kept (SPEC 16). */
+  readonly trace?: Trace | undefined;
   /** Names apps of the environment that are not served, for the log. */
   readonly unusedAppsHint?: string | undefined;
   /** Called after each request with a valid signature; false: it failed by a fault of this server. */
@@ -120,15 +126,20 @@ function registerApi(scope: FastifyInstance, options: HttpOptions, authenticatio
           if (app === undefined) throw noSuchApp(params.appId);
           const [rawPath, rawQuery] = splitTarget(originForm(request.raw.url ?? ''));
           const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
-          if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
+          checkSize(body, app.limits.requestBytes);
           const query = authentication.check(app, { method, path: rawPath, rawQuery, body });
-          checkEncoding(request.raw);
-          const answer = await reportingOutcome(options, async () => {
-            if (options.replayGuard !== undefined)
-              await authentication.takeOnce(options.replayGuard, app, query);
-            await takeToken(options.requestRate, app, options.api.traffic.of(app.id), reply);
-            const { headers } = request.raw;
-            return handle(options.api, { app, params, query, body, headers, receivedAtMs });
+          const { headers } = request.raw;
+          const address = options.addressOf(request.raw);
+          const traced = beginTrace(options.trace, { method, path, app, rawQuery, headers, address, body });
+          if (traced !== undefined) reply.header('X-Wavehall-Event-Id', traced.id);
+          const answer = await tracing(options.trace, traced, body, () => {
+            checkEncoding(request.raw);
+            return reportingOutcome(options, async () => {
+              if (options.replayGuard !== undefined)
+                await authentication.takeOnce(options.replayGuard, app, query);
+              await takeToken(options.requestRate, app, options.api.traffic.of(app.id), reply);
+              return handle(options.api, { app, params, query, body, headers, receivedAtMs, traced });
+            });
           });
           const text = JSON.stringify(answer);
           countRequest(options.api.traffic.of(app.id), body, text);
@@ -139,6 +150,10 @@ function registerApi(scope: FastifyInstance, options: HttpOptions, authenticatio
     }
     done();
   });
+}
+
+function checkSize({ length: sizeBytes }: Buffer, limitBytes: number): void {
+  if (exceeds(sizeBytes, limitBytes)) throw httpError(413, {}, { sizeBytes, limitBytes });
 }
 
 function countRequest(traffic: AppTraffic, body: Buffer, answer: string): void {

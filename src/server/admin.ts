@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppsControl } from '../admin/routes/apps.ts';
 import type { CutoverControl, MoveOptions } from '../admin/routes/cutover.ts';
-import type { ForgetControl } from '../admin/routes/auth.ts';
+import type { AuthControl } from '../admin/routes/auth.ts';
+import type { Examiner } from '../admin/routes/examination.ts';
 import type { RestartControl } from '../admin/routes/restart.ts';
 import type { WebhookControl } from '../admin/routes/webhooks.ts';
 import { Conflict } from '../admin/requests.ts';
 import type { Config } from '../config/index.ts';
-import type { LiveFeed } from '../core/live/feed.ts';
+import type { Traffic } from '../core/traffic/traffic.ts';
 import type { Apps } from '../core/ports/apps.ts';
 import type { Metric } from '../core/ports/metric.ts';
 import type { StatusSection } from '../core/ports/status.ts';
@@ -16,8 +17,14 @@ import type { Cutover } from '../cutover/plugin.ts';
 import type { CutoverStatus } from '../cutover/status/status-report.ts';
 import type { Metrics, WorkerMetrics } from '../observability/metrics.ts';
 import { shownApps } from './status/app-list.ts';
+import type { ConsoleSource } from './access/console.ts';
+import { ownPublisher } from './access/own-publisher.ts';
+import { liveUpgrades } from './entrances/upgrades.ts';
+import { Inspection, type InspectionDeps } from './live/inspection.ts';
 import { LiveSource } from './live/live-source.ts';
+import type { TraceSource } from './live/trace-source.ts';
 import { workerMetrics } from './metrics.ts';
+import { openHistory } from './status/history.ts';
 import { statusReader } from './status/status.ts';
 import type { Processes } from './handover/processes.ts';
 import type { WorkerGroup } from './worker-group.ts';
@@ -28,10 +35,11 @@ export interface AdminDeps {
   readonly metrics: Metrics | undefined;
   /** Parts of `GET /admin/status`. */
   readonly status: readonly StatusSection[];
-  readonly apps: Pick<Apps, 'all'>;
+  readonly apps: Pick<Apps, 'all' | 'byId'>;
   /** `undefined`: the apps are in no database. */
   readonly appsControl: AppsControl | undefined;
-  readonly live: LiveFeed;
+  readonly traffic: Traffic;
+  readonly trace: TraceSource;
   /** False when this process stops. */
   readonly isOpen: () => boolean;
   /** `undefined`: this process serves alone. */
@@ -41,7 +49,12 @@ export interface AdminDeps {
   /** `undefined`: no app has an endpoint. */
   readonly webhooks: WebhookControl | undefined;
   /** `undefined`: there is no auth gateway. */
-  readonly auth: ForgetControl | undefined;
+  readonly inspection: InspectionDeps;
+  readonly auth: AuthControl | undefined;
+  /** `undefined`: nobody can start another process. */
+  readonly examine: Examiner | undefined;
+  /** `undefined`: there is no console. */
+  readonly console: ConsoleSource | undefined;
 }
 
 /** Serves the admin API if it has a token (SPEC 11.5); without one, its code is not loaded. */
@@ -50,8 +63,8 @@ export async function openAdmin(
   token: string | undefined,
   deps: AdminDeps,
 ): Promise<void> {
-  const { cutover, metrics, status, apps, live, isOpen, workers, processes } = deps;
-  const { appsControl, webhooks, auth } = deps;
+  const { cutover, metrics, status, apps, traffic, isOpen, workers, processes } = deps;
+  const { appsControl, webhooks, auth, trace, examine } = deps;
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
   await registerAdmin(http, {
@@ -60,9 +73,16 @@ export async function openAdmin(
     status: statusReader(status, workers),
     apps: () => shownApps(apps.all),
     appsControl,
-    live: new LiveSource(live, workers, isOpen),
+    live: new LiveSource(traffic.live, workers, isOpen),
+    liveUpgrades: liveUpgrades(http.server),
+    history: openHistory({ traffic, workers, isOpen, nodeQuestions: deps.inspection.nodeQuestions }),
+    inspection: new Inspection(deps.inspection, workers),
+    console: deps.console?.open(workers),
+    trace,
     webhooks,
     auth,
+    examine,
+    events: ownPublisher(http, apps),
     restart: processes && restartOf(processes),
     cutover: cutover && controlOf(cutover, workers),
   });

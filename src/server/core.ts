@@ -9,6 +9,7 @@ import { Departures } from '../core/drain/departures.ts';
 import { Liveness, type LivenessLimits } from '../core/client/liveness.ts';
 import { TokenExpiry } from '../core/client/token-expiry.ts';
 import type { ClientTokens } from '../core/ports/apps.ts';
+import type { ChannelRef } from '../core/ports/channel-ref.ts';
 import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
 import type { Apps } from '../core/ports/apps.ts';
@@ -22,6 +23,8 @@ import { Traffic } from '../core/traffic/traffic.ts';
 import { Users } from '../core/users.ts';
 import { NodeEvents } from '../core/webhooks/node-events.ts';
 import { HeapGuard } from '../observability/heap.ts';
+import { openTrace } from './live/open-trace.ts';
+import type { Trace } from '../core/trace/trace.ts';
 
 const TICK_MS = 1000;
 
@@ -37,9 +40,10 @@ export function assembleCore(
 ) {
   const clock = Date.now;
   const traffic = new Traffic();
-  const refusals = new Refusals(logger, clock, traffic.live);
+  const trace = openTrace(config.traceBytes, clock);
+  const refusals = new Refusals(logger, clock, traffic.live, trace);
   const heap = new HeapGuard(config.maxHeapPercent, logger);
-  const shared = { apps, stores, logger, clock, refusals, traffic };
+  const shared = { apps, stores, logger, clock, refusals, traffic, trace };
   const channels = assembleChannels(config, shared);
   const departures = new Departures({
     hub: channels.hub,
@@ -73,6 +77,7 @@ export function assembleCore(
     heap,
     refusals,
     traffic,
+    trace,
     start: () => void (ticker = setInterval(tick, TICK_MS)),
     stop: () => clearInterval(ticker),
   };
@@ -85,14 +90,24 @@ interface SharedParts {
   readonly clock: () => number;
   readonly refusals: Refusals;
   readonly traffic: Traffic;
+  readonly trace: Trace;
 }
 
-function assembleChannels(config: Config, { apps, stores, logger, clock, refusals, traffic }: SharedParts) {
+function assembleChannels(config: Config, parts: SharedParts) {
+  const { apps, stores, logger, clock, refusals, traffic, trace } = parts;
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const outbound = new Outbound(buffers, refusals);
   const weightOf = (app: string): number => apps.get(app)?.weight ?? 1;
-  const fanOut = new FanOut({ outbound, latency: traffic.latency, live: traffic.live, weightOf });
-  const hub = new Hub({ ...stores, fanOut, logger, traffic, maxWaitingBytes: config.maxBacklogBytes });
+  const { latency, live } = traffic;
+  const fanOut = new FanOut({ outbound, latency, live, trace, weightOf });
+  const emptied = {
+    vacated(ref: ChannelRef): void {
+      trace.vacated(ref);
+      if (live.isWatched) live.occupancy('vacated', ref);
+    },
+  };
+  const limits = { maxWaitingBytes: config.maxBacklogBytes };
+  const hub = new Hub({ ...stores, fanOut, logger, traffic, trace: emptied, ...limits });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   return { outbound, hub, users, subscriptionCounter };

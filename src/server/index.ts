@@ -6,20 +6,26 @@ import type { Auth } from '../auth/index.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { RequestCounts } from '../http/request-counts.ts';
+import { consoleSource } from './access/console.ts';
+import { forgettingCommands } from './access/forgetting.ts';
 import { openTokenAccess, type TokenAccess } from './access/tokens.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
-import { forgetControl, openAuthGateway } from './access/gateway.ts';
+import { authControl, openAuthGateway } from './access/gateway.ts';
+import { cutoverSection } from '../cutover/status/section.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
 import { Certificate } from './entrances/certificate.ts';
 import { type Entrances, openEntrances } from './entrances/entrances.ts';
 import type { Gift } from './handover/peer.ts';
 import { giftOf, listenInTurn } from './handover/ports.ts';
+import { TraceSource } from './live/trace-source.ts';
 import { LoadReport } from './health/load-report.ts';
 import { probeContext } from './health/self-check.ts';
 import { maxLingering } from './entrances/http.ts';
 import { unavailability } from './entrances/unavailability.ts';
 import { openHttpFallback } from './http-fallback.ts';
+import type { InspectionDeps } from './live/inspection.ts';
+import { withSharedQuestions } from './live/shared-questions.ts';
 import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
@@ -60,6 +66,7 @@ interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
   readonly certificate: Certificate;
   readonly appsWatch: OpenApps['watch'];
   readonly webhooks: Webhooks | undefined;
+  readonly trace: TraceSource;
   readonly tokenAccess: TokenAccess;
   readonly processes: Processes | undefined;
   readonly entrances: Entrances;
@@ -79,13 +86,14 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
   const workers = processes?.workers;
   const certificate = new Certificate(config.tls);
   const { apps, watch: appsWatch } = await openApps(config, logger);
-  const ownStores = await openStores(storesOptions(config, apps), logger);
+  const ownStores = withSharedQuestions(await openStores(storesOptions(config, apps), logger));
   appsWatch?.beforeUse((all) => ownStores.prepareApps?.(all) ?? Promise.resolve());
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
   const tokenAccess = await openTokenAccess(config, apps, logger);
   const core = assembleCore(config, apps, stores, logger, tokenAccess.tokens);
-  const webhooks = await startWebhooks(config, apps, stores.outbox, logger);
+  const trace = new TraceSource({ ...core, workers, nodeQuestions: ownStores.nodeQuestions });
+  const webhooks = await startWebhooks(config, apps, stores.outbox, { logger, live: core.traffic.live });
   const entrances = openEntrances(config, certificate.keyPair, core.refusals);
   const loadReport = openLoadReport(ownStores, core);
   const shutdown = openShutdown(config, {
@@ -103,7 +111,7 @@ export async function startServer(config: Config, logger: Logger, processes?: Pr
     cutover,
     core,
     appsWatch,
-    webhooks,
+    ...{ webhooks, trace },
     tokenAccess,
     certificate,
     entrances,
@@ -194,19 +202,43 @@ async function openOperatorRoutes(
   const own = [...nodeMetrics({ ...parts, requests }), ...others];
   const metrics = await openServedMetrics(config, own, { cutover, workers });
   const { apps } = core;
-  const status = [nodeStatus({ hub: core.hub, stores, isReady, apps }), ...stores.status];
+  const status = [
+    nodeStatus({ hub: core.hub, stores, isReady, apps }),
+    core.refusals.status,
+    ...stores.status,
+  ];
   if (parts.appsWatch !== undefined) status.push(appsStatus(parts.appsWatch));
   if (webhooks !== undefined) status.push(webhooks.status);
+  if (cutover !== undefined) status.push(cutoverSection(cutover));
   await openAdmin(entrances.api.http, config.adminToken, {
     ...{ cutover, metrics, status, apps, workers, processes },
     appsControl: parts.appsWatch && appsControl(parts.appsWatch, parts.logger),
     webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
-    auth: forgetControl(auth),
-    live: core.traffic.live,
+    auth: authControl(auth, workers),
+    examine: processes && ((what) => processes.runCommand(what, listenSettings(config, entrances))),
+    traffic: core.traffic,
+    inspection: inspectionDeps(parts),
+    console: consoleSource(config, core.refusals, parts.logger),
+    trace: parts.trace,
     isOpen,
   });
   return metrics;
 }
+
+/** Needs of those who look into channels and connections. */
+const inspectionDeps = ({ config, core, stores }: ServerParts): InspectionDeps => ({
+  ...{ ...core, stores },
+  nodeCommands: config.auth ? forgettingCommands(stores) : stores.nodeCommands,
+  buffers: { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes },
+  nodeQuestions: stores.nodeQuestions,
+});
+
+/** Settings of the main port, which may have been chosen by the system. */
+const listenSettings = ({ host, port, path }: Config, { main }: Entrances) => ({
+  host,
+  path,
+  port: main.port ?? port,
+});
 
 async function receiveFromCluster(
   { nodeCommands, broker }: Stores,

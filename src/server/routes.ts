@@ -15,6 +15,7 @@ import type { MemoryUsage, ServedMetrics } from '../http/metrics.ts';
 import { type HttpOptions, registerHttp } from '../http/plugin.ts';
 import type { RequestCounts } from '../http/request-counts.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { PeerReader } from '../transports/peer.ts';
 import { forgettingCommands } from './access/forgetting.ts';
 import { openHealthChecks } from './health/checks.ts';
 import type { WorkerGroup } from './worker-group.ts';
@@ -36,7 +37,7 @@ export interface RouteParts {
   readonly workers: WorkerGroup | undefined;
   readonly stores: Stores;
   readonly cutover: Cutover | undefined;
-  readonly core: Pick<HttpOptions, 'refusals'> & {
+  readonly core: Pick<HttpOptions, 'refusals' | 'trace'> & {
     readonly apps: Apps;
     readonly traffic: Traffic;
     readonly hub: Hub;
@@ -61,6 +62,7 @@ export function registerRoutes(parts: RouteParts, metrics: Metrics | undefined):
 
 /** Options that all ports share. */
 function httpOptions({ config, logger, stores, cutover, core, requests }: RouteParts) {
+  const { addressOf } = new PeerReader(config.trustedProxies);
   return {
     ...core,
     requests,
@@ -70,6 +72,7 @@ function httpOptions({ config, logger, stores, cutover, core, requests }: RouteP
     },
     logger,
     clock: Date.now,
+    addressOf,
     requestRate: stores.requestRate,
     replayGuard: config.replayProtection === 'strict' ? stores.replayGuard : undefined,
     unusedAppsHint: config.unusedAppsHint,

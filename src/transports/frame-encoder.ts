@@ -24,4 +24,22 @@ function textFrame(payload: string): Buffer {
   return bytes;
 }
 
-export const webSocketEncoder: FrameEncoder = { encode: textFrame };
+function payloadsIn(bytes: Buffer): readonly string[] {
+  const payloads: string[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const short = bytes.readUInt8(at + 1);
+    const header = short < LENGTH_16 ? 2 : short === LENGTH_16 ? 4 : 10;
+    const from = at + header;
+    const length =
+      header === 2
+        ? short
+        : header === 4
+          ? bytes.readUInt16BE(at + 2)
+          : Number(bytes.readBigUInt64BE(at + 2));
+    at = from + length;
+    payloads.push(bytes.toString('utf8', from, at));
+  }
+  return payloads;
+}
+
+export const webSocketEncoder: FrameEncoder = { encode: textFrame, payloads: payloadsIn };

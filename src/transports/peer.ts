@@ -54,6 +54,9 @@ export class PeerReader {
     );
   }
 
+  /** The address alone. */
+  readonly addressOf = (request: IncomingMessage): string => this.read(request).remoteAddress;
+
   /** Client that a trusted proxy names; `undefined` when the request came without one: then the socket is the peer. */
   forwardedPeer(request: IncomingMessage): Peer | undefined {
     if (!this.isProxy(request)) return undefined;

@@ -122,7 +122,9 @@ export class WebSocketTransport {
 
   /** Counts clients whose frames break RFC 6455 or a limit; lost connections are not counted. */
   #countFailure({ code = '' }: NodeJS.ErrnoException, address: string): void {
-    if (code.startsWith('WS_ERR_')) this.#options.refusals.count('websocket_frame', { address, code });
+    if (!code.startsWith('WS_ERR_')) return;
+    const reason = code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'message_size' : 'websocket_frame';
+    this.#options.refusals.count(reason, { address, code });
   }
 
   /** Sends the 101 answer and the first frame in one packet, if that frame is written in this iteration of the event loop. */

@@ -1,4 +1,5 @@
 import type { App } from '../core/app.ts';
+import type { LiveFeed } from '../core/live/feed.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Outbox } from '../core/ports/webhooks.ts';
@@ -10,6 +11,8 @@ export interface WebhooksDeps {
   readonly apps: readonly App[];
   readonly outbox: Outbox;
   readonly logger: Pick<Logger, 'warn'>;
+  /** Shows each request to those who look now. */
+  readonly live?: Pick<LiveFeed, 'isWatched' | 'webhook'> | undefined;
   readonly clock: Clock;
   readonly settings: WebhookSettings;
   /** `Wavehall/` and the version. */

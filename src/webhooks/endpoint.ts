@@ -30,7 +30,7 @@ export class Endpoint implements MeasuredEndpoint {
     this.#endpoint = endpoint;
     this.#credential = app.credentials[0];
     this.sink = openSink(app, endpoint, () => this.#credential, deps);
-    this.delivery = new EndpointDelivery({ ...deps, endpoint, sink: this.sink });
+    this.delivery = new EndpointDelivery({ ...deps, app: app.id, endpoint, sink: this.sink });
   }
 
   get counts() {

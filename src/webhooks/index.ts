@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { App } from '../core/app.ts';
 import type { Metric } from '../core/ports/metric.ts';
+import type { WebhookRecord } from '../core/ports/webhooks.ts';
 import type { StatusSection } from '../core/ports/status.ts';
 import type { WebhooksDeps } from './deps.ts';
 import { DropReport } from './drop-report.ts';
@@ -25,6 +26,8 @@ export interface Webhooks {
   list(): Promise<readonly EndpointReport[]>;
   /** Sends one `channel_occupied` at once, past outbox, retries and breaker. `undefined`: there is no endpoint of that name. */
   test(endpoint: string): Promise<SendResult | undefined>;
+  /** Body of a request with this event alone. */
+  bodyOf(record: WebhookRecord & { readonly timeMs: number }): string;
   /** Delivers for these apps from now on: endpoints that are the same go on, others end as `close` does, new ones begin. */
   update(apps: readonly App[]): void;
   /** Stops taking, and waits for requests in flight up to `closeWithinMs`; the rest stays in the outbox. */
@@ -62,6 +65,7 @@ export function openWebhooks(deps: WebhooksDeps): Webhooks {
     async test(name) {
       return endpoints.find((each) => each.name === name)?.sink.send(testMessage(clock()));
     },
+    bodyOf: (record) => bodyOf([record]),
     update(present) {
       const next = endpointsOf(present, endpoints, deps);
       const gone = endpoints.filter((each) => !next.includes(each));

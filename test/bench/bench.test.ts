@@ -56,6 +56,8 @@ const RULES: readonly (readonly [rule: string, scenario: string])[] = [
   ['2.10', 'idle'],
   ['2.9', 'connect'],
   ['11.5', 'metrics'],
+  ['16.2', 'trace'],
+  ['17.5', 'lookers'],
   ['9.6', 'webhooks'],
   ['10.4', 'fallback'],
   ['13.3', 'resume'],
@@ -64,7 +66,7 @@ const RULES: readonly (readonly [rule: string, scenario: string])[] = [
 
 /** They start their own servers. */
 const ALONE = [
-  ...['cost', 'connect', 'fairness', 'fallback', 'resume', 'metrics', 'webhooks'],
+  ...['cost', 'connect', 'fairness', 'fallback', 'resume', 'metrics', 'trace', 'lookers', 'webhooks'],
   ...['publish-limits', 'auth'],
 ];
 

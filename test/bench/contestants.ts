@@ -91,6 +91,12 @@ export async function startUncounted(start: Start): Promise<Contestant> {
   return { ...(await startCounted({ ...start, variables })), name: 'without metrics', role: 'other' };
 }
 
+/** Starts Wavehall without the trace. */
+export async function startUntraced(start: Start): Promise<Contestant> {
+  const variables = { ...start.variables, WAVEHALL_TRACE_BYTES: '0' };
+  return { ...(await startWavehall({ ...start, variables })), name: 'without trace', role: 'other' };
+}
+
 /** Starts the naive server for its application `bare`, which only calls `socket.write`; for fan-outs only. */
 export async function startBareWrite(start: Start): Promise<Contestant> {
   const naive = await startNaive(start);

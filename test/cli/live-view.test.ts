@@ -44,6 +44,27 @@ test('11.5 an event without subscribers has 0 sockets; one that no worker took c
   ]);
 });
 
+test('11.5 thousands of equal events of three workers are counted without a search for each', () => {
+  const view = new LiveView();
+  const started = process.cpuUsage();
+  for (let event = 0; event < 6000; event += 1) {
+    view.add([line('published', 1, event, HTTP)]);
+    for (const pid of [3, 2, 1]) view.add([line('delivered', pid, event, { sockets: pid })]);
+  }
+  expect(process.cpuUsage(started).user).toBeLessThan(500_000);
+  expect(new Set(all(view).map(({ sockets }) => sockets))).toEqual(new Set([6]));
+});
+
+test('17.14 the change of a member is one line, however many workers have subscribers of its channel', () => {
+  const view = new LiveView();
+  const change = (type: 'member_added' | 'member_removed', pid: number, atMs: number) =>
+    line(type, pid, atMs, { user: 'ann' });
+  view.add([change('member_added', 1, 10), change('member_added', 2, 11)]);
+  view.add([change('member_removed', 2, 12), change('member_added', 1, 13), change('member_removed', 1, 14)]);
+  view.add([change('member_added', 2, 15)]);
+  expect(all(view).map(({ type }) => type)).toEqual(['member_added', 'member_removed', 'member_added']);
+});
+
 test('11.5 lines are held until the workers had time to report, and come in the order of their time', () => {
   const view = new LiveView();
   view.add([line('connected', 2, 20, { socket: 'second' }), line('connected', 1, 10, { socket: 'first' })]);

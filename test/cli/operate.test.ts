@@ -70,10 +70,11 @@ const errorOf = async (args: readonly string[], env: Record<string, string> = {}
 describe('wavehall status', () => {
   test('11.5 with the token shows the process, as the admin API answers it', async () => {
     const client = await openClient(server);
-    const status = (await jsonOf(['status'])) as { workers: { node: object }[] };
+    const status = (await jsonOf(['status'])) as { workers: { node: object; limits: object }[] };
     expect(status).toMatchObject({ workersWanted: 1, node: { connections: 1, ready: true, apps: 1 } });
     expect(status.workers).toHaveLength(1);
     expect(status.workers[0]?.node).toMatchObject({ pid: server.pid, warnings: [] });
+    expect(status.workers[0]?.limits).toEqual({ reached: [] });
     await client.close();
   });
 

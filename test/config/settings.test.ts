@@ -91,6 +91,7 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('8.16', 'WAVEHALL_IDEMPOTENCY_KEYS', 100_000, 1),
   whole('8.16', 'WAVEHALL_MAX_IDEMPOTENCY_KEY_LENGTH', 255, 1, 1024),
   whole('8.16', 'WAVEHALL_IDEMPOTENCY_ANSWER_BYTES', 1_048_576, 1),
+  whole('16.2', 'WAVEHALL_TRACE_BYTES', 4_194_304, 0, 1_073_741_824),
   whole('14.4', 'WAVEHALL_AUTH_TTL', 60, 0, 86_400),
   whole('14.7', 'WAVEHALL_AUTH_STALE', 0, 0, 86_400),
   whole('14.8', 'WAVEHALL_AUTH_CONCURRENCY', 10, 1, 10_000),
@@ -292,6 +293,7 @@ const TEXTS = [
     ],
   },
   { rule: '11.5', name: 'WAVEHALL_ADMIN_TOKEN', usual: undefined, given: 't', value: 't' },
+  { rule: '17.3', name: 'WAVEHALL_CONSOLE', usual: 'on', given: 'read', value: 'read' },
   {
     rule: '14.2',
     name: 'WAVEHALL_AUTH_UPSTREAM',

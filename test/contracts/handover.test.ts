@@ -14,6 +14,7 @@ import { membershipContract } from './membership.ts';
 import { publishedOnceContract } from './published-once.ts';
 import { replayGuardContract } from './replay-guard.ts';
 import { requestRateContract } from './request-rate.ts';
+import { nodeQuestionsContract } from './node-questions.ts';
 import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 import { tabStoreContract } from './tab-store.ts';
@@ -58,6 +59,7 @@ describe.each(PLACES)('stores %s', (place, open) => {
     publishedOnceContract,
     requestRateContract,
     sessionNodesContract,
+    nodeQuestionsContract,
     stateContract,
     historyContract,
     tabStoreContract,

@@ -13,6 +13,7 @@ import { pingContract } from './ping.ts';
 import { publishedOnceContract } from './published-once.ts';
 import { replayGuardContract } from './replay-guard.ts';
 import { requestRateContract } from './request-rate.ts';
+import { nodeQuestionsContract } from './node-questions.ts';
 import { sessionNodesContract } from './session-nodes.ts';
 import { stateContract } from './state.ts';
 import { tabStoreContract } from './tab-store.ts';
@@ -43,6 +44,7 @@ for (const contract of [
   replayGuardContract,
   decisionsContract,
   sessionNodesContract,
+  nodeQuestionsContract,
   stateContract,
   historyContract,
   tabStoreContract,

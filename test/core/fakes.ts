@@ -19,6 +19,7 @@ import type { Stores } from '../../src/core/ports/stores.ts';
 import type { Logger, LogTitle } from '../../src/core/ports/logger.ts';
 import type { Handshake, Session, Socket, FrameEncoder } from '../../src/core/ports/transport.ts';
 import { AppTraffic } from '../../src/core/traffic/app-traffic.ts';
+import { Trace } from '../../src/core/trace/trace.ts';
 import { Traffic } from '../../src/core/traffic/traffic.ts';
 import { Users } from '../../src/core/users.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
@@ -220,6 +221,8 @@ export interface TestCoreOptions {
   readonly tabs?: Partial<TabSettings>;
   readonly isHistoryPartial?: boolean;
   readonly tokens?: ClientTokens;
+  /** SPEC 16.2: bytes of what is kept of events. */
+  readonly traceBytes?: number;
   /** SPEC 2.13: time in which members may come back. */
   readonly returnMs?: number;
 }
@@ -237,11 +240,16 @@ export function openCore(options: TestCoreOptions = {}) {
   const stores = (options.stores ?? ((memory: Stores) => memory))(openMemoryStores());
   const buffers = { softBytes: 1000, hardBytes: 10_000, ...options.buffers };
   const refusalLog = new FakeLogger();
-  const refusals = new Refusals(refusalLog, clock.read);
+  const trace = new Trace({
+    ...{ bytes: options.traceBytes ?? 1_000_000, clock: clock.read },
+    ...{ process: 'test0000', label: 'test/1' },
+  });
+  const refusals = new Refusals(refusalLog, clock.read, undefined, trace);
   const outbound = new Outbound(buffers, refusals);
   const traffic = new Traffic();
-  const fanOut = new FanOut({ outbound, latency: traffic.latency });
-  const hub = new Hub({ ...stores, fanOut, logger, traffic, maxWaitingBytes: options.maxWaitingBytes ?? 0 });
+  const fanOut = new FanOut({ outbound, latency: traffic.latency, trace });
+  const { maxWaitingBytes = 0 } = options;
+  const hub = new Hub({ ...stores, fanOut, logger, traffic, trace, maxWaitingBytes });
   const users = new Users({ ...stores, hub, clock: clock.read });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock: clock.read });
   const liveness = new Liveness({
@@ -273,6 +281,7 @@ export function openCore(options: TestCoreOptions = {}) {
     outbound,
     refusals,
     traffic,
+    trace,
     apps: options.provider ?? new StaticApps(options.apps ?? [testApp()]),
     hub,
     users,
@@ -314,6 +323,7 @@ export function openCore(options: TestCoreOptions = {}) {
     stores,
     fanOut,
     traffic,
+    trace,
     hub,
     users,
     subscriptionCounter,

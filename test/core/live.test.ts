@@ -27,7 +27,7 @@ describe('the live feed', () => {
     const { feed, read } = watched();
     expect(new LiveFeed().isWatched).toBe(false);
     expect(feed.isWatched).toBe(true);
-    feed.published(REF, eventOf(), 'http');
+    feed.published(REF, eventOf(), { source: 'http' });
     vi.advanceTimersByTime(2900);
     expect(read().lines).toHaveLength(1);
     vi.advanceTimersByTime(2900);
@@ -49,8 +49,8 @@ describe('the live feed', () => {
     const cursors = Object.fromEntries(
       (Object.keys(filters) as (keyof typeof filters)[]).map((name) => [name, read(name).cursor]),
     );
-    feed.published(REF, eventOf('shipped'), 'http');
-    feed.published(REF, eventOf('paid'), 'http');
+    feed.published(REF, eventOf('shipped'), { source: 'http' });
+    feed.published(REF, eventOf('paid'), { source: 'http' });
     feed.refused('origin', { app: 'b', address: '192.0.2.1' });
     const seen = (name: keyof typeof filters) =>
       read(name, cursors[name]).lines.map(({ event, reason }) => event ?? reason);
@@ -64,32 +64,54 @@ describe('the live feed', () => {
   test("11.5 shows the data of events only to a viewer who asks for it; the server's own events never", () => {
     const secret = '"{\\"card\\":4242}"';
     const plain = watched();
-    plain.feed.published(REF, eventOf('paid', secret), 'http');
+    plain.feed.published(REF, eventOf('paid', secret), { source: 'http' });
     expect(JSON.stringify(plain.read())).not.toContain('4242');
     const curious = watched({ payload: true });
-    curious.feed.published(REF, eventOf('paid', secret), 'http');
-    curious.feed.published(REF, eventOf('paid', JSON.stringify('x'.repeat(5000))), 'http');
+    curious.feed.published(REF, eventOf('paid', secret), { source: 'http' });
+    curious.feed.published(REF, eventOf('paid', JSON.stringify('x'.repeat(5000))), { source: 'http' });
     curious.feed.delivered(REF, eventOf('pusher_internal:member_added'), 3);
-    curious.feed.published({ app: 'a', channel: '#loss' }, eventOf(), 'http');
+    curious.feed.published({ app: 'a', channel: '#loss' }, eventOf(), { source: 'http' });
     const lines = curious.read().lines;
     expect(lines.map(({ payload }) => payload)).toEqual(['{"card":4242}', 'x'.repeat(1024)]);
   });
 
+  test('17.14 a webhook, a cache miss and the change of a member are lines; channels of the server itself are not', () => {
+    const { feed, read } = watched();
+    feed.occupancy('occupied', REF);
+    feed.occupancy('occupied', { app: 'a', channel: '#server-to-user-7' });
+    feed.memberChanged(REF, { ...eventOf(), memberChange: { id: 'ann', joined: true } });
+    feed.memberChanged(REF, { ...eventOf(), memberChange: { id: 'ann', joined: false } });
+    feed.memberChanged(REF, eventOf());
+    feed.cacheMissed(REF);
+    feed.webhook('webhook_failed', { app: 'a', endpoint: 'shop', reason: '500' });
+    feed.occupancy('vacated', REF);
+    expect(
+      read().lines.map(({ type, channel, user }) => [type, channel ?? '', user ?? ''].join(' ')),
+    ).toEqual([
+      'occupied orders ',
+      'member_added orders ann',
+      'member_removed orders ann',
+      'cache_miss orders ',
+      'webhook_failed  ',
+      'vacated orders ',
+    ]);
+  });
+
   test(`11.5 takes ${MAX_LINES_PER_SECOND} lines a second, and says how many more there were`, () => {
     const { feed, read } = watched();
-    for (let at = 0; at <= MAX_LINES_PER_SECOND; at += 1) feed.published(REF, eventOf(), 'http');
+    for (let at = 0; at <= MAX_LINES_PER_SECOND; at += 1) feed.published(REF, eventOf(), { source: 'http' });
     for (let at = 0; at <= MAX_LINES_PER_SECOND; at += 1) feed.delivered(REF, eventOf(), 1);
     const { lines, leftOut } = read();
     expect([lines.length, leftOut]).toEqual([2 * MAX_LINES_PER_SECOND, 2]);
     vi.advanceTimersByTime(1000);
-    feed.published(REF, eventOf(), 'http');
+    feed.published(REF, eventOf(), { source: 'http' });
     expect([read().lines.length, read().leftOut]).toEqual([1, 0]);
   });
 
   test('11.5 keeps a bounded number of lines for a viewer that reads late', () => {
     const { feed, read } = watched();
     for (let second = 0; second < 10; second += 1) {
-      for (let at = 0; at < MAX_LINES_PER_SECOND; at += 1) feed.published(REF, eventOf(), 'http');
+      for (let at = 0; at < MAX_LINES_PER_SECOND; at += 1) feed.published(REF, eventOf(), { source: 'http' });
       // Another viewer keeps the feed watched.
       feed.read('other', ALL, undefined);
       vi.advanceTimersByTime(1000);

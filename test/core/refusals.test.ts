@@ -46,3 +46,24 @@ test('each reason has a line and a number of its own', () => {
     [['http_rate'], 2],
   ]);
 });
+
+test('11.5 the section of the limits has each that was reached, how often and when last, the last one first', () => {
+  const { clock, refusals: counted } = refusals();
+  expect([counted.status.name, counted.status.read()]).toEqual(['limits', { reached: [] }]);
+  counted.count('http_size');
+  counted.count('server_full');
+  counted.count('unknown_app');
+  clock.now += 5000;
+  counted.count('http_size', {}, 'eventDataBytes');
+  counted.count('server_full');
+  clock.now += 1000;
+  counted.count('http_size');
+  const at = (ms: number) => new Date(1_000_000 + ms).toISOString();
+  expect(counted.status.read()).toEqual({
+    reached: [
+      { limit: 'REVERB_MAX_REQUEST_SIZE', count: 2, last: at(6000) },
+      { limit: 'WAVEHALL_MAX_CONNECTIONS', count: 2, last: at(5000) },
+      { limit: 'WAVEHALL_MAX_EVENT_DATA_SIZE', count: 1, last: at(5000) },
+    ],
+  });
+});

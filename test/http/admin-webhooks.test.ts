@@ -17,6 +17,7 @@ const FAILED = {
 const control: WebhookControl = {
   list: () => Promise.resolve([ENDPOINT]),
   failed: () => Promise.resolve([FAILED]),
+  body: (id, most) => Promise.resolve(id === 'a' ? { events: [], most } : undefined),
   replay: (ids) => Promise.resolve(ids.filter((id) => id === 'a').length),
   test: (endpoint) => Promise.resolve(endpoint === 'shop-1' ? { isDelivered: true } : undefined),
 };
@@ -34,6 +35,7 @@ async function ask(
     restart: undefined,
     webhooks,
     live: { watch: () => () => undefined } as never,
+    trace: { find: () => Promise.resolve({}) },
     metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
     status: () => Promise.resolve({}),
     apps: () => [],
@@ -47,6 +49,11 @@ async function ask(
 test('11.5 lists endpoints and failed deliveries', async () => {
   expect(await ask(control, 'GET', '')).toEqual([200, { endpoints: [ENDPOINT] }]);
   expect(await ask(control, 'GET', '/failed')).toEqual([200, { failed: [FAILED] }]);
+});
+
+test('17.13 returns the body of one of the newest 1000 failed deliveries', async () => {
+  expect(await ask(control, 'GET', '/failed/a')).toEqual([200, { body: { events: [], most: 1000 } }]);
+  expect(await ask(control, 'GET', '/failed/b')).toEqual([404, { error: 'There is no such delivery.' }]);
 });
 
 test('11.5 repeats up to 1000 deliveries, and says how many were there', async () => {
@@ -73,6 +80,7 @@ test('11.5 answers with 409 when no app has an endpoint', async () => {
   for (const [method, path] of [
     ['GET', ''],
     ['GET', '/failed'],
+    ['GET', '/failed/a'],
     ['POST', '/replay'],
     ['POST', '/test'],
   ] as const)

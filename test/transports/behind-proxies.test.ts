@@ -2,22 +2,25 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import WebSocket from 'ws';
+import { APP_VARIABLES, appAt } from '../support/app.ts';
 import { findNginx } from '../support/cluster-nginx.ts';
 import { freePort } from '../support/free-port.ts';
 import { findHaproxy, runProxy } from '../support/proxies.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { http, publisher } from '../support/wire-http.ts';
+import { eventually } from '../support/wire.ts';
 
 const MOST = 2;
+const TOKEN = 'an-admin-token-for-tests';
 const folder = mkdtempSync(join(tmpdir(), 'wavehall-behind-'));
 let server: TestServer;
 
 beforeAll(async () => {
   server = await startServer({
-    REVERB_APP_ID: 'app-id',
-    REVERB_APP_KEY: 'app-key',
-    REVERB_APP_SECRET: 'app-secret',
+    ...APP_VARIABLES,
+    WAVEHALL_ADMIN_TOKEN: TOKEN,
     WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
     WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: `${MOST}`,
   });
@@ -59,9 +62,9 @@ defaults
 frontend public
   bind 127.0.0.1:${port}
   bind [::1]:${port}
-  acl v4 src 0.0.0.0/0
-  http-request add-header X-Forwarded-For "%[src]:%[src_port]" if v4
-  http-request add-header X-Forwarded-For "[%[src]]:%[src_port]" if !v4
+  acl v6 src -m sub :
+  http-request add-header X-Forwarded-For "%[src]:%[src_port]" if !v6
+  http-request add-header X-Forwarded-For "[%[src]]:%[src_port]" if v6
   default_backend wavehall
 backend wavehall
   server one 127.0.0.1:${server.port}
@@ -125,10 +128,30 @@ describe.each([
     },
   );
 
+  test('2.7, 16.1 a trace names the address of the publisher, not that of the proxy', async () => {
+    const { post } = publisher(appAt({ host: '::1', port: proxy.port }));
+    const answer = await post('/events', { name: 'e', channel: 'orders', data: '{}' });
+    const { json } = await http(server, {
+      method: 'GET',
+      path: `/admin/trace?id=${String(answer.headers['x-wavehall-event-id'])}`,
+      headers: { Authorization: `Bearer ${TOKEN}` },
+    });
+    const { story } = json as { readonly story: { readonly received: string } };
+    expect(story.received).toContain(' from ::1 ');
+  });
+
   test('2.7 ignores an address that a client claims itself', async () => {
     const claims = ['203.0.113.1:5001', '203.0.113.2', '[2001:db8::1]:443', 'unknown', '127.0.0.1'];
     const events: unknown[] = [];
     for (const claim of claims) events.push(await firstEvent('127.0.0.4', claim));
     expect(events).toEqual([WELL, WELL, 'pusher:error', 'pusher:error', 'pusher:error']);
   });
+});
+
+test('2.7, 9.2 the log names the address of a refused publisher, not that of the proxy', async () => {
+  const proxy = await startNginx();
+  onTestFinished(() => proxy.close());
+  const { get } = publisher(appAt({ host: '::1', port: proxy.port }));
+  expect((await get('/nothing-here')).status).toBe(404);
+  await eventually(() => server.output().includes('"address":"::1"'), 'a line with the address', 10_000);
 });

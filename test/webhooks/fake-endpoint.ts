@@ -36,6 +36,7 @@ export function fakeEndpoint(
     return typeof result === 'number' ? resultOf(result, undefined, Date.now()) : result;
   };
   const delivery = new EndpointDelivery({
+    app: 'app-id',
     endpoint: endpointOf('shop', 'https://shop.test/hook'),
     sink: { send, close: () => Promise.resolve(close(failure('closed'))) },
     outbox,

@@ -1,46 +1,100 @@
 import type { ServerResponse } from 'node:http';
-import type { FastifyInstance } from 'fastify';
-import { splitTarget } from '../../core/util/http-text.ts';
-import type { LiveFilter, LiveLine } from '../../core/live/line.ts';
-import { sleep } from '../../core/util/time.ts';
-import { BadRequest, Conflict } from '../requests.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import websocket, { type WebSocket } from '@fastify/websocket';
+import { filterIn } from '../live/filter.ts';
+import { type LiveSource, type LiveViewer, streamTo } from '../live/stream.ts';
+import { Conflict } from '../requests.ts';
+
+export type { LiveSource } from '../live/stream.ts';
 
 /** Viewers of one process at the same time. */
 export const MAX_VIEWERS = 10;
-const READ_EVERY_MS = 200;
-/** An empty line shows that the server is alive. */
-const SIGN_OF_LIFE_MS = 5000;
-/** Bytes that wait for a viewer; beyond, lines are left out. */
-const MAX_WAITING_BYTES = 1024 * 1024;
-const MAX_FILTER_CHARS = 300;
+/** Most bytes of a message of a viewer, which is not read. */
+export const MAX_MESSAGE_BYTES = 1024;
+/** Time that a viewer has to close its end. */
+const CLOSE_MS = 2000;
 
-/** The live feed of this server. */
-export interface LiveSource {
-  /** False when this process stops: the streams end. */
-  isOpen(): boolean;
-  open(filter: LiveFilter): LiveReader;
+/** Emits `upgrade` for the upgrades of `/admin/live/socket` alone. */
+export type LiveUpgrades = NonNullable<NonNullable<websocket.WebsocketPluginOptions['options']>['server']>;
+
+export interface LiveOptions {
+  /** `undefined`: there is no live socket. */
+  readonly upgrades?: LiveUpgrades | undefined;
+  /** False: whoever has sent the request may not look any more. */
+  isAllowed(request: FastifyRequest): Promise<boolean>;
 }
 
-interface LiveReader {
-  /** Lines since the last read, and the number of those that were left out. */
-  read(): Promise<{ readonly lines: readonly LiveLine[]; readonly leftOut: number }>;
-}
+const ALWAYS: LiveOptions = { isAllowed: () => Promise.resolve(true) };
 
-/** Adds `/live`: a stream of JSON lines (SPEC 11.5). */
-export function addLiveRoute(scope: FastifyInstance, live: LiveSource): void {
-  let viewers = 0;
+/** Adds `/live`, a stream of JSON lines (SPEC 11.5), and `/live/socket`, the same as a WebSocket (SPEC 17.5). */
+export function addLiveRoute(scope: FastifyInstance, live: LiveSource, options: LiveOptions = ALWAYS): void {
+  const viewers = new Viewers(live, options);
   scope.get('/live', (request, reply) => {
-    const filter = filterIn(request.raw.url ?? '');
-    if (viewers >= MAX_VIEWERS) throw new Conflict(`${MAX_VIEWERS} viewers look already: close one of them.`);
-    viewers += 1;
+    viewers.admit(request);
     reply.hijack();
-    void stream(live, filter, reply.raw)
-      .catch(() => reply.raw.destroy())
-      .finally(() => (viewers -= 1));
+    viewers.serve(request, responseViewer(reply.raw), () => reply.raw.end());
+  });
+  if (options.upgrades !== undefined) addSocket(scope, viewers, options.upgrades);
+}
+
+function addSocket(scope: FastifyInstance, viewers: Viewers, server: LiveUpgrades): void {
+  const options = { server, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false, closeTimeout: CLOSE_MS };
+  void scope.register(async (sockets) => {
+    await sockets.register(websocket, {
+      options,
+      errorHandler: (_error, socket) => socket.terminate(),
+      // The streams end with the process, and their sockets with them.
+      preClose: (done) => done(),
+    });
+    // Before the handshake, so that a refusal is an answer of HTTP.
+    sockets.addHook('preHandler', (request, _reply, done) => {
+      viewers.admit(request);
+      done();
+    });
+    sockets.get('/live/socket', { websocket: true }, (socket, request) =>
+      viewers.serve(request, socketViewer(socket), (isAllowed) =>
+        isAllowed ? socket.close(1001, 'The server stops.') : socket.close(1008, 'The session has ended.'),
+      ),
+    );
   });
 }
 
-async function stream(live: LiveSource, filter: LiveFilter, answer: ServerResponse): Promise<void> {
+/** The viewers of this process. */
+class Viewers {
+  readonly #live: LiveSource;
+  readonly #options: LiveOptions;
+  #count = 0;
+
+  constructor(live: LiveSource, options: LiveOptions) {
+    this.#live = live;
+    this.#options = options;
+  }
+
+  /** Throws for a filter that is not one, and if there is no place. */
+  admit({ raw }: FastifyRequest): void {
+    filterIn(raw.url ?? '');
+    if (this.#count >= MAX_VIEWERS)
+      throw new Conflict(`${MAX_VIEWERS} viewers look already: close one of them.`);
+  }
+
+  serve(
+    request: FastifyRequest,
+    viewer: Omit<LiveViewer, 'isAllowed'>,
+    end: (isAllowed: boolean) => void,
+  ): void {
+    let allowed = true;
+    const isAllowed = async (): Promise<boolean> => (allowed = await this.#options.isAllowed(request));
+    this.#count += 1;
+    void streamTo({ ...viewer, isAllowed }, this.#live, filterIn(request.raw.url ?? ''))
+      .catch(() => undefined)
+      .finally(() => {
+        this.#count -= 1;
+        end(allowed);
+      });
+  }
+}
+
+function responseViewer(answer: ServerResponse): Omit<LiveViewer, 'isAllowed'> {
   const gone = new AbortController();
   answer.on('close', () => gone.abort());
   answer.on('error', () => gone.abort());
@@ -51,46 +105,19 @@ async function stream(live: LiveSource, filter: LiveFilter, answer: ServerRespon
     'x-accel-buffering': 'no',
   });
   answer.flushHeaders();
-  const reader = live.open(filter);
-  let leftOut = 0;
-  let wroteMs = performance.now();
-  while (!gone.signal.aborted && live.isOpen()) {
-    const read = await reader.read();
-    leftOut += read.leftOut;
-    const isSlow = answer.writableLength > MAX_WAITING_BYTES;
-    if (isSlow) leftOut += read.lines.length;
-    else if (read.lines.length > 0 || leftOut > 0 || performance.now() - wroteMs > SIGN_OF_LIFE_MS) {
-      answer.write(textOf(read.lines, leftOut));
-      leftOut = 0;
-      wroteMs = performance.now();
-    }
-    await sleep(READ_EVERY_MS, gone.signal);
-  }
-  answer.end();
+  return {
+    gone: gone.signal,
+    waitingBytes: () => answer.writableLength,
+    write: (text) => void answer.write(text),
+  };
 }
 
-const textOf = (lines: readonly LiveLine[], leftOut: number): string =>
-  [...lines, ...(leftOut === 0 ? [] : [{ atMs: Date.now(), type: 'left-out', lines: leftOut }])]
-    .map((line) => JSON.stringify(line))
-    .join('\n') + '\n';
-
-/** Reads `?app=&channel=&event=&payload=1`. */
-function filterIn(url: string): LiveFilter {
-  const given = new URLSearchParams(splitTarget(url)[1]);
-  const unknown = [...given.keys()].find((name) => !NAMES.includes(name));
-  if (unknown !== undefined)
-    throw new BadRequest(`${JSON.stringify(unknown.slice(0, 100))}: expected ${NAMES.join(' or ')}`);
-  const [app, channel, event] = ['app', 'channel', 'event'].map((name) => textIn(given, name));
-  const payload = given.get('payload') ?? '0';
-  if (payload !== '0' && payload !== '1') throw new BadRequest('payload: expected 0 or 1');
-  return { app, channel, event, payload: payload === '1' };
-}
-
-const NAMES = ['app', 'channel', 'event', 'payload'];
-
-function textIn(given: URLSearchParams, name: string): string | undefined {
-  const text = given.get(name) ?? undefined;
-  if (text !== undefined && text.length > MAX_FILTER_CHARS)
-    throw new BadRequest(`${name}: expected at most ${MAX_FILTER_CHARS} characters`);
-  return text;
+function socketViewer(socket: WebSocket): Omit<LiveViewer, 'isAllowed'> {
+  const gone = new AbortController();
+  socket.on('close', () => gone.abort());
+  return {
+    gone: gone.signal,
+    waitingBytes: () => socket.bufferedAmount,
+    write: (text) => socket.send(text),
+  };
 }

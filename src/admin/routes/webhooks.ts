@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Conflict, readReplayRequest, readTestRequest } from '../requests.ts';
+import { sendError } from './answers.ts';
 
 /** Most bytes of a request: a replay may name a thousand deliveries. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -36,6 +37,8 @@ export interface TestOutcome {
 export interface WebhookControl {
   list(): Promise<readonly EndpointStatus[]>;
   failed(most: number): Promise<readonly FailedDelivery[]>;
+  /** The body that was not delivered, with the data of clients; `undefined`: it is not one of the newest `most`. */
+  body(id: string, most: number): Promise<object | undefined>;
   /** Returns how many of them were there. */
   replay(ids: readonly string[]): Promise<number>;
   /** `undefined`: there is no such endpoint. */
@@ -52,6 +55,11 @@ export function addWebhookRoutes(scope: FastifyInstance, webhooks: WebhookContro
   };
   scope.get('/webhooks', async () => ({ endpoints: await control().list() }));
   scope.get('/webhooks/failed', async () => ({ failed: await control().failed(MAX_FAILED) }));
+  scope.get('/webhooks/failed/:id', async ({ params }, reply) => {
+    const body = await control().body((params as { readonly id: string }).id, MAX_FAILED);
+    reply.header('cache-control', 'no-store');
+    return body === undefined ? sendError(reply, 404, 'There is no such delivery.') : { body };
+  });
   scope.post('/webhooks/replay', { bodyLimit: MAX_BODY_BYTES }, async ({ body }) => ({
     replayed: await control().replay(readReplayRequest(body)),
   }));

@@ -1,12 +1,13 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { App } from '../../core/app.ts';
 import type { AppProvider } from '../../core/ports/apps.ts';
 import type { DecisionStore, FoundDecision } from '../../core/ports/decisions.ts';
-import type { RefusalReason } from '../../core/refusals/reasons.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
 import { Tally } from '../../core/util/tally.ts';
 import type { HeaderLine } from '../../net/headers.ts';
 import type { HttpAnswer } from '../../net/http-client.ts';
+import { type Outcome, RecentDecisions } from '../recent/recent.ts';
+import { type Answered, type GatewayAnswer, OwnAnswers } from '../answers.ts';
 import { AppUnavailable, type AppUpstream, type OutgoingRequest } from './app-upstream.ts';
 import type { TokenRights } from '../rights.ts';
 import { credentialsIn } from './credentials.ts';
@@ -44,15 +45,12 @@ export interface Arrived {
   readonly client: GatewayClient;
 }
 
-export interface GatewayAnswer {
-  readonly status: number;
-  readonly headers: OutgoingHttpHeaders;
-  readonly body: string;
+/** An answer, with what was read of its request. */
+interface Decided {
+  readonly answered: Answered;
+  readonly question?: Question | undefined;
+  readonly known?: Known | undefined;
 }
-
-/** How a question was answered. */
-export type Outcome =
-  'hit' | 'stale' | 'joined' | 'asked' | 'passed_on' | 'token' | 'refused' | 'unavailable';
 
 /** The app's answer, and the decision in it if it has one. */
 interface Asked {
@@ -61,60 +59,84 @@ interface Asked {
 }
 
 const NOT_KEPT = { text: undefined, ageMs: Infinity };
-const TEXT_TYPE = { 'content-type': 'text/plain; charset=utf-8' };
-/** Requests that the app does not see. */
-const REFUSED = {
-  auth_socket_id: [400, 'The socket_id is not valid.'],
-  auth_loop: [508, 'Loop detected.'],
-  auth_token: [403, 'Forbidden.'],
-} as const;
 const JSON_TYPE = { 'content-type': 'application/json', 'cache-control': 'no-store, private' };
 
 /** Answers the questions of clients by what the app allowed a moment ago, or asks it (SPEC 14). */
 export class AuthGateway {
   readonly outcomes = new Tally<Outcome>();
+  readonly recent = new RecentDecisions();
   readonly #deps: GatewayDeps;
   /** Questions that the app is asked now, by key. */
   readonly #asking = new Map<string, Promise<Asked>>();
   readonly #preflights = new Preflights();
   readonly #remembered: Remembered;
+  readonly #own: OwnAnswers;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
+    this.#own = new OwnAnswers(deps.refusals);
     const { ttlMs, staleMs } = deps.options;
     this.#remembered = new Remembered({ ...deps, keepMs: ttlMs + staleMs });
   }
 
   /** Never rejects but for a defect. */
   async answer(arrived: Arrived): Promise<GatewayAnswer> {
-    if (arrived.headers[GATEWAY_HEADER] !== undefined) return this.#refuse(arrived, 'auth_loop');
+    const decided = await this.#decide(arrived);
+    this.outcomes.add(decided.answered.outcome);
+    this.#note(arrived, decided);
+    return decided.answered;
+  }
+
+  async #decide(arrived: Arrived): Promise<Decided> {
+    if (arrived.headers[GATEWAY_HEADER] !== undefined)
+      return { answered: this.#own.refuse(arrived, 'auth_loop') };
     const question = questionIn(arrived.request);
-    if (question === BAD_SOCKET_ID) return this.#refuse(arrived, 'auth_socket_id');
-    const decided = question && (await this.#byToken(question, arrived));
-    if (decided !== undefined) return decided;
+    if (question === BAD_SOCKET_ID) return { answered: this.#own.refuse(arrived, 'auth_socket_id') };
+    const byToken = question && (await this.#byToken(question, arrived));
+    if (byToken !== undefined) return { answered: byToken, question };
     if (this.#deps.upstream === undefined)
-      return this.#refuse(arrived, 'auth_token', { because: 'no token' });
+      return { answered: this.#own.refuse(arrived, 'auth_token', { because: 'no token' }), question };
     const headers = outgoingHeaders(arrived.rawHeaders, arrived.headers, arrived.client);
     const request = outgoingRequest(arrived.request, headers);
     const known = question && this.#known(arrived.request, question, headers);
+    const answered = await this.#byApp(known, request, arrived);
+    return { answered, question, known };
+  }
+
+  async #byApp(known: Known | undefined, request: OutgoingRequest, arrived: Arrived): Promise<Answered> {
     try {
       if (known !== undefined) return await this.#answerKnown(known, request, arrived);
       return await this.#answerUnknown(request, arrived);
     } catch (error) {
       if (!(error instanceof AppUnavailable)) throw error;
-      return this.#unavailable(error, arrived);
+      return this.#own.unavailable(error, arrived);
     }
   }
 
+  /** Keeps a question for those who look (SPEC 17.13). A preflight is none. */
+  #note({ request, client }: Arrived, { answered, question, known }: Decided): void {
+    if (request.method === 'OPTIONS') return;
+    this.recent.add({
+      atMs: Date.now(),
+      purpose: request.purpose,
+      channel: question?.channel ?? '',
+      socket: question?.socketId ?? '',
+      address: client.remoteAddress,
+      outcome: answered.outcome,
+      status: answered.status,
+      question: known && { key: known.key, owners: known.owners, parts: known.parts },
+    });
+  }
+
   /** SPEC 15.4. `undefined`: no token decides. */
-  async #byToken(question: Question, arrived: Arrived): Promise<GatewayAnswer | undefined> {
+  async #byToken(question: Question, arrived: Arrived): Promise<Answered | undefined> {
     const { authorization } = arrived.headers;
     const decision = await this.#deps.tokens?.decide({ authorization, channel: question.channel });
     if (decision === undefined) return undefined;
     if (!decision.isAllowed) {
       if (decision.isTemporary)
-        return this.#unavailable(new AppUnavailable('away', decision.reason), arrived);
-      return this.#refuse(arrived, 'auth_token', { because: decision.reason });
+        return this.#own.unavailable(new AppUnavailable('away', decision.reason), arrived);
+      return this.#own.refuse(arrived, 'auth_token', { because: decision.reason });
     }
     const { app, channelData, userData } = decision;
     const fields = {
@@ -131,13 +153,13 @@ export class AuthGateway {
     const credentials = credentialsIn(headers, options);
     if (credentials === undefined) return undefined;
     const { ignoredHeaders } = options;
-    const key = questionKey({ request, question, credentials, headers, ignoredHeaders });
+    const { key, parts } = questionKey({ request, question, credentials, headers, ignoredHeaders });
     const owners = [credentials.session, credentials.bearer].filter((each) => each !== undefined);
-    return { question, key, owners };
+    return { question, key, owners, parts };
   }
 
   /** Passes a request on, of which nothing is remembered but the answer to a preflight. */
-  async #answerUnknown(request: OutgoingRequest, arrived: Arrived): Promise<GatewayAnswer> {
+  async #answerUnknown(request: OutgoingRequest, arrived: Arrived): Promise<Answered> {
     const kept = this.#preflights.find(request);
     if (kept !== undefined) return this.#passOn(kept, arrived, 'hit');
     const answer = await this.#ask(request, arrived);
@@ -145,7 +167,7 @@ export class AuthGateway {
     return this.#passOn(answer, arrived, 'passed_on');
   }
 
-  async #answerKnown(known: Known, request: OutgoingRequest, arrived: Arrived): Promise<GatewayAnswer> {
+  async #answerKnown(known: Known, request: OutgoingRequest, arrived: Arrived): Promise<Answered> {
     const found = await this.#remembered.find(known);
     const { text, ageMs } = found?.kept ?? NOT_KEPT;
     const isFresh = ageMs < this.#deps.options.ttlMs;
@@ -171,16 +193,15 @@ export class AuthGateway {
   }
 
   /** Answer by a decision that was found; `undefined`: it cannot be used. */
-  async #sign(known: Known, text: string | undefined, outcome: Outcome): Promise<GatewayAnswer | undefined> {
+  async #sign(known: Known, text: string | undefined, outcome: Outcome): Promise<Answered | undefined> {
     const found = await this.#remembered.open(known, text);
     return found && this.#signed(found.decision, found.app, known.question, outcome);
   }
 
-  #signed(decision: Decision, app: App, question: Question, outcome: Outcome): GatewayAnswer | undefined {
+  #signed(decision: Decision, app: App, question: Question, outcome: Outcome): Answered | undefined {
     const body = signedBody(decision, app, question);
     if (body === undefined) return undefined;
-    this.outcomes.add(outcome);
-    return { status: 200, headers: { ...JSON_TYPE, ...decision.headers }, body };
+    return { status: 200, headers: { ...JSON_TYPE, ...decision.headers }, body, outcome };
   }
 
   /** SPEC 14.5: equal questions at the same time are asked once. */
@@ -189,7 +210,7 @@ export class AuthGateway {
     found: FoundDecision | undefined,
     request: OutgoingRequest,
     arrived: Arrived,
-  ): Promise<GatewayAnswer> {
+  ): Promise<Answered> {
     const asking = this.#asking.get(known.key);
     if (asking !== undefined) return this.#join(await asking, known, request, arrived);
     const asked = this.#askAndKeep(known, found, request, arrived);
@@ -206,7 +227,7 @@ export class AuthGateway {
     known: Known,
     request: OutgoingRequest,
     arrived: Arrived,
-  ): Promise<GatewayAnswer> {
+  ): Promise<Answered> {
     const signed = decision && (await this.#joined(decision, known));
     if (signed !== undefined) return signed;
     if (answer.status === 200) return this.#passOn(await this.#ask(request, arrived), arrived, 'asked');
@@ -215,7 +236,7 @@ export class AuthGateway {
   }
 
   /** Answer by the decision of a question that was under way; `undefined`: it was forgotten since it was asked. */
-  async #joined(decision: Decision, known: Known): Promise<GatewayAnswer | undefined> {
+  async #joined(decision: Decision, known: Known): Promise<Answered | undefined> {
     const found = await this.#remembered.find(known);
     if (found !== undefined) return this.#sign(known, found.kept?.text, 'joined');
     const app = await this.#deps.apps.byId(decision.app);
@@ -235,8 +256,7 @@ export class AuthGateway {
       if (found !== undefined) await this.#remembered.keep(known, decision, found.nowMs);
       return { answer, decision };
     }
-    if (decision === 'unknown_key') this.#count(arrived, 'auth_unknown_key');
-    if (decision === 'signature') this.#count(arrived, 'auth_signature');
+    if (decision !== 'form') this.#own.noDecision(arrived, decision);
     return { answer, decision: undefined };
   }
 
@@ -247,45 +267,9 @@ export class AuthGateway {
   }
 
   /** SPEC 14.2: the app's answer is the client's; a redirect is a refusal. */
-  #passOn({ status, headers, text }: HttpAnswer, arrived: Arrived, outcome: Outcome): GatewayAnswer {
-    this.outcomes.add(outcome);
-    if (status < 300 || status >= 400) return { status, headers: incomingHeaders(headers), body: text };
-    this.#count(arrived, 'auth_redirect');
-    const cookies = headers['set-cookie'];
-    return {
-      status: 403,
-      headers: { ...TEXT_TYPE, ...(cookies && { 'set-cookie': cookies }) },
-      body: 'Forbidden.',
-    };
-  }
-
-  #unavailable({ reason, message }: AppUnavailable, arrived: Arrived): GatewayAnswer {
-    const [status, body] = reason === 'too_large' ? [502, 'Bad gateway.'] : [503, 'Service unavailable.'];
-    this.outcomes.add('unavailable');
-    this.#count(arrived, 'auth_unavailable', { because: message });
-    return { status, headers: { ...TEXT_TYPE, 'retry-after': '2' }, body };
-  }
-
-  #refuse(
-    arrived: Arrived,
-    reason: keyof typeof REFUSED,
-    more?: Readonly<Record<string, string>>,
-  ): GatewayAnswer {
-    const [status, body] = REFUSED[reason];
-    this.outcomes.add('refused');
-    this.#count(arrived, reason, more);
-    return { status, headers: TEXT_TYPE, body };
-  }
-
-  #count(
-    { client, request }: Arrived,
-    reason: Extract<RefusalReason, `auth_${string}`>,
-    more: Readonly<Record<string, string>> = {},
-  ): void {
-    this.#deps.refusals.count(reason, {
-      address: client.remoteAddress,
-      path: request.path.slice(0, 200),
-      ...more,
-    });
+  #passOn({ status, headers, text }: HttpAnswer, arrived: Arrived, outcome: Outcome): Answered {
+    if (status < 300 || status >= 400)
+      return { status, headers: incomingHeaders(headers), body: text, outcome };
+    return this.#own.redirected(headers['set-cookie'], arrived, outcome);
   }
 }

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
 import { parseUrl } from '../../core/util/url.ts';
 import type { HeaderLine } from '../../net/headers.ts';
+import { partsOf } from '../recent/parts.ts';
+import type { QuestionPart } from '../recent/recent.ts';
 import { type Credentials, isNamed } from './credentials.ts';
 import type { AuthRequest, Question } from './question.ts';
 
@@ -44,8 +46,13 @@ interface Asked {
   readonly ignoredHeaders: readonly string[];
 }
 
-/** SPEC 14.3: a digest that is equal for requests which may share a decision, and for no others. */
-export function questionKey({ request, question, credentials, headers, ignoredHeaders }: Asked): string {
+export interface QuestionKey {
+  readonly key: string;
+  readonly parts: readonly QuestionPart[];
+}
+
+/** SPEC 14.3: a digest that is equal for requests which may share a decision, and for no others, and the parts that it is made of. */
+export function questionKey({ request, question, credentials, headers, ignoredHeaders }: Asked): QuestionKey {
   const { purpose, channel, further } = question;
   const counted = headers
     .map(([name, value]) => [name.toLowerCase(), value] as const)
@@ -53,11 +60,15 @@ export function questionKey({ request, question, credentials, headers, ignoredHe
     .sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
   const { bearer = '', session = '', cookies } = credentials;
   const { method, path, contentType } = request;
+  const [type, referer] = [mediaType(contentType), refererOrigin(headers)];
   const text = JSON.stringify([
-    ...[purpose, channel, further, method, path, mediaType(contentType)],
-    ...[bearer, session, cookies, counted, refererOrigin(headers)],
+    ...[purpose, channel, further, method, path, type],
+    ...[bearer, session, cookies, counted, referer],
   ]);
-  return hash('sha256', text, 'base64url');
+  return {
+    key: hash('sha256', text, 'base64url'),
+    parts: partsOf({ method, path, type, further, cookies, headers: counted, referer }),
+  };
 }
 
 const mediaType = (contentType: string): string => contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';

@@ -3,6 +3,7 @@ import type { AppProvider } from '../../core/ports/apps.ts';
 import { ifUnavailable } from '../../core/ports/failures.ts';
 import type { DecisionStore, FoundDecision } from '../../core/ports/decisions.ts';
 import { ignore } from '../../core/util/ignore.ts';
+import type { QuestionPart } from '../recent/recent.ts';
 import { type Decision, userOf } from './decision.ts';
 import type { Question } from './question.ts';
 import { opened, sealed } from './sealed-decision.ts';
@@ -16,6 +17,7 @@ export interface Known {
   /** Equal for questions that may share a decision (SPEC 14.3). */
   readonly key: string;
   readonly owners: readonly string[];
+  readonly parts: readonly QuestionPart[];
 }
 
 interface RememberedDeps {

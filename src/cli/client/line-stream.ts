@@ -14,6 +14,12 @@ export class StreamRefused extends Error {
   override readonly name = 'StreamRefused';
 }
 
+export interface LineReader {
+  /** Called before the first line. */
+  readonly onOpen?: () => void;
+  readonly onLine: (line: string) => void;
+}
+
 /**
  * Reads the lines of a stream of the admin API until it ends or `signal` is aborted. Rejects with a sentence for the
  * operator; with `StreamRefused` when trying again would not help.
@@ -21,7 +27,7 @@ export class StreamRefused extends Error {
 export async function readLines(
   admin: AdminAddress,
   path: string,
-  onLine: (line: string) => void,
+  { onOpen, onLine }: LineReader,
   signal: AbortSignal,
 ): Promise<void> {
   const answer = await open(admin, path, signal);
@@ -29,6 +35,7 @@ export async function readLines(
     throw new StreamRefused(reasonOfStatus(answer.statusCode ?? 0, await textOf(answer), admin.url));
   if (!/ndjson/.test(answer.headers['content-type'] ?? ''))
     throw new StreamRefused(`${admin.url} did not answer with JSON: is it Wavehall?`);
+  onOpen?.();
   try {
     for await (const line of createInterface({ input: answer })) if (line !== '') onLine(line);
   } finally {

@@ -26,6 +26,15 @@ const ENV_HELP = "read variables from Laravel's .env; variables that are set alr
 export const addAdminOptions = (command: Command): Command =>
   addServerOptions(command).option('--token <token>', 'token of its admin API (WAVEHALL_ADMIN_TOKEN)');
 
+/** Adds the flags of a command that shows the live feed. */
+export const addLiveOptions = (command: Command): Command =>
+  command
+    .option('--app <id>', 'only this app')
+    .option('--channel <name>', 'only this channel; a * at the end stands for anything')
+    .option('--event <name>', 'only this event; a * at the end stands for anything')
+    .option('--payload', 'also show the data of events')
+    .option('--seconds <seconds>', 'how long; without it, until Ctrl-C');
+
 /** Adds the flags of a command for the HTTP API of an app. */
 export const addAppOptions = (command: Command): Command =>
   addServerOptions(command).option('--app <id>', 'the app, when there are several');

@@ -51,6 +51,9 @@ export const shown = (cell: unknown): string => printable(String(cell));
 /** `3 clients`, `1 client`. */
 export const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 
+/** `12:03:01`, in the zone of this machine. */
+export const clockTime = (ms: number): string => new Date(ms).toTimeString().slice(0, 8);
+
 /** Plain lines for any JSON: lists of objects become tables, everything else `name  value`. */
 export function describe(value: object): string[] {
   const entries = Object.entries(value) as [string, unknown][];
@@ -73,5 +76,8 @@ function rowsOf(rows: readonly object[]): string[] {
   return columns([names, ...cells]);
 }
 
-const shownValue = (value: unknown): string =>
-  value === undefined ? '' : shown(typeof value === 'string' ? value : JSON.stringify(value));
+function shownValue(value: unknown): string {
+  if (value === undefined) return '';
+  if (Array.isArray(value) && value.length === 0) return 'none';
+  return shown(typeof value === 'string' ? value : JSON.stringify(value));
+}

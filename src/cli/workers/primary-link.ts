@@ -2,6 +2,7 @@ import { type Gift, Peer, type PortHandle } from '../../server/handover/peer.ts'
 import type { Processes } from '../../server/handover/processes.ts';
 import type { RestartAnswer, WorkerGroup } from '../../server/worker-group.ts';
 import type { Action, Opened, Order, Report } from './messages.ts';
+import { runOwnCommand } from './own-command.ts';
 import type { PrimaryChannel } from './primary-channel.ts';
 
 /** Time in which the primary's order follows a signal to the whole process group. */
@@ -79,6 +80,10 @@ export class PrimaryLink implements Processes, WorkerGroup {
 
   restartState(): Promise<RestartAnswer> {
     return this.#act({});
+  }
+
+  runCommand(...[command, settings]: Parameters<Processes['runCommand']>): Promise<object> {
+    return runOwnCommand(command, settings);
   }
 
   async #act(action: Action): Promise<RestartAnswer> {

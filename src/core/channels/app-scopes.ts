@@ -58,6 +58,20 @@ export class AppScopes<Channel extends Occupied> {
     return size;
   }
 
+  /** Connections of one app. */
+  connectionCount(app: string): number {
+    return this.#scopes.get(app)?.connections.size ?? 0;
+  }
+
+  /** Apps with connections or channels. */
+  apps(): Iterable<string> {
+    return this.#scopes.keys();
+  }
+
+  channelsOf(app: string): Iterable<Channel> {
+    return this.#scopes.get(app)?.channels.values() ?? [];
+  }
+
   known({ app, channel }: ChannelRef): Channel | undefined {
     return this.#scopes.get(app)?.channels.get(channel);
   }

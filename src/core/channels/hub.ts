@@ -3,6 +3,7 @@ import { type Connection, Subscription } from '../client/connection.ts';
 import { AppShare } from './fan-out/app-share.ts';
 import { AppScopes } from './app-scopes.ts';
 import { LocalChannel } from './local-channel.ts';
+import { MembershipReport } from './membership-report.ts';
 import { isPendingDelivery, type PendingDelivery } from './pending-delivery.ts';
 import { caughtUp, hasBacklog } from './fan-out/backlog.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
@@ -33,56 +34,59 @@ interface HubDeps {
   readonly traffic: Traffic;
   /** Of each app's events on this node; 0: no limit. */
   readonly maxWaitingBytes: number;
+  /** Notes channels that have no subscriber here any more (SPEC 16.2). */
+  readonly trace?: { vacated(ref: ChannelRef): void } | undefined;
 }
 
 /** The connections of this node, the channels that each is on, and the events on their way to them. */
 export class Hub {
-  readonly #apps: AppScopes<LocalChannel>;
+  /** Connections and channels by app; others only look. */
+  readonly scopes: AppScopes<LocalChannel>;
+  /** Each thing that happens, for those who look now. */
+  readonly live: LiveFeed;
   readonly #broker: Broker;
   readonly #membership: Membership;
+  readonly #report: MembershipReport;
   readonly #fanOut: ChannelFanOut;
   readonly #logger: Logger;
-  readonly #traffic: Traffic;
+  readonly #trace: HubDeps['trace'];
 
   constructor(deps: HubDeps) {
+    this.live = deps.traffic.live;
+    this.#trace = deps.trace;
     this.#broker = deps.broker;
     this.#membership = deps.membership;
+    this.#report = new MembershipReport(deps.membership, this.live);
     this.#fanOut = deps.fanOut;
     this.#logger = deps.logger;
-    this.#traffic = deps.traffic;
-    this.#apps = new AppScopes<LocalChannel>(
+    this.scopes = new AppScopes<LocalChannel>(
       (app) => new AppShare(app, deps.traffic.of(app), deps.maxWaitingBytes),
       (ref, share) => new LocalChannel(ref, share),
     );
-  }
-
-  /** Each thing that happens, for those who look now. */
-  get live(): LiveFeed {
-    return this.#traffic.live;
   }
 
   // --- connections -----------------------------------------------------------------------------
 
   /** False when a connection of that app has this id already. */
   add(connection: Connection): boolean {
-    return this.#apps.add(connection);
+    return this.scopes.add(connection);
   }
 
   remove(connection: Connection): void {
-    this.#apps.remove(connection);
+    this.scopes.remove(connection);
   }
 
   connection(app: string, socketId: string): Connection | undefined {
-    return this.#apps.connection(app, socketId);
+    return this.scopes.connection(app, socketId);
   }
 
   /** Lists the connections of one app, or of all. */
   connections(app?: string): Iterable<Connection> {
-    return this.#apps.connections(app);
+    return this.scopes.connections(app);
   }
 
   get size(): number {
-    return this.#apps.size;
+    return this.scopes.size;
   }
 
   // --- subscriptions ---------------------------------------------------------------------------
@@ -102,7 +106,7 @@ export class Hub {
     member: Member | undefined,
     check?: () => Promise<void>,
   ): Promise<Subscription> {
-    const channel = this.#apps.channel({ app: connection.app.id, channel: name });
+    const channel = this.scopes.channel({ app: connection.app.id, channel: name });
     return this.#underMutex(channel, async () => {
       if (check !== undefined) await check();
       if (channel.occupants === 0) await this.#begin(channel);
@@ -112,7 +116,7 @@ export class Hub {
       channel.hold(subscription);
       const userJoined = member !== undefined && channel.userJoined(member);
       try {
-        const joined = this.#reportJoin(channel, userJoined ? member : undefined, connection.socketId);
+        const joined = this.#report.joined(channel, userJoined ? member : undefined, connection.socketId);
         if (joined !== undefined) await joined;
       } catch (error) {
         await this.#exit(channel, subscription);
@@ -127,7 +131,7 @@ export class Hub {
    * When `check` or the cluster rejects, it stays the member that it was.
    */
   changeMember(subscription: Subscription, member: Member, check: () => Promise<void>): Promise<void> {
-    const channel = this.#apps.channel(subscription.ref);
+    const channel = this.scopes.channel(subscription.ref);
     return this.#underMutex(channel, async () => {
       await check();
       const { member: before, connection, ref } = subscription;
@@ -149,7 +153,7 @@ export class Hub {
   /** `sent`: position up to which it has the events, which may be ahead of what this node has received. */
   release(subscription: Subscription, sent?: SentPosition): void {
     if (subscription.held === undefined) return;
-    const channel = this.#apps.channel(subscription.ref);
+    const channel = this.scopes.channel(subscription.ref);
     this.#fanOut.release(channel, subscription, sent);
     if (channel.mustLearnNewest) void this.#learnUntilKnown(channel);
     if (this.live.isWatched) this.live.subscribed(subscription);
@@ -157,7 +161,7 @@ export class Hub {
 
   /** The only way out of a channel: unsubscribed, closed, or failed while subscribing. Leaving twice is not an error. */
   leave(subscription: Subscription): Promise<void> {
-    const channel = this.#apps.channel(subscription.ref);
+    const channel = this.scopes.channel(subscription.ref);
     return this.#underMutex(channel, () => this.#exit(channel, subscription));
   }
 
@@ -166,7 +170,7 @@ export class Hub {
    * is nothing to depart.
    */
   leaveForNow(subscription: Subscription): Promise<boolean> {
-    const channel = this.#apps.channel(subscription.ref);
+    const channel = this.scopes.channel(subscription.ref);
     return this.#underMutex(channel, () => {
       const isOnIt = this.#drop(channel, subscription);
       if (isOnIt) channel.departing += 1;
@@ -176,7 +180,7 @@ export class Hub {
 
   /** Once for each `leaveForNow` that was true. */
   depart({ ref, member }: Subscription): Promise<void> {
-    const channel = this.#apps.channel(ref);
+    const channel = this.scopes.channel(ref);
     return this.#underMutex(channel, () => {
       channel.departing -= 1;
       return this.#reportExit(channel, member);
@@ -187,7 +191,7 @@ export class Hub {
 
   /** Passes an event, from this node or another, on to the channel's subscribers here. Never throws. */
   deliver(ref: ChannelRef, event: ChannelEvent): void {
-    const channel = this.#apps.known(ref);
+    const channel = this.scopes.known(ref);
     if (channel === undefined) return;
     if (this.#logger.debugging) this.#logger.debug('Broadcasting To', ref.channel, event.payload);
     this.#fanOut.push(channel, event);
@@ -195,37 +199,37 @@ export class Hub {
 
   /** Measures the time until this event is written to the channel's sockets here; without any, nothing is measured. */
   measureDelivery(ref: ChannelRef, sample: DeliverySample): void {
-    const channel = this.#apps.known(ref);
+    const channel = this.scopes.known(ref);
     if (channel !== undefined) channel.sample = sample;
   }
 
   /** True when the sockets here of the channel, or of its app, are so far behind that more events would only wait in memory. */
   hasBacklog(ref: ChannelRef): boolean {
-    const channel = this.#apps.known(ref);
+    const channel = this.scopes.known(ref);
     return channel !== undefined && hasBacklog(channel);
   }
 
   /** Resolves when neither the channel nor its app is behind any more; all callers share one promise. `undefined`: it is not behind. */
   caughtUp(ref: ChannelRef): Promise<void> | undefined {
-    const channel = this.#apps.known(ref);
+    const channel = this.scopes.known(ref);
     return channel && caughtUp(channel);
   }
 
   /** The events of this client's channels that are not sent to it yet, as one entry for each channel. */
   pendingDeliveries({ subscriptions }: Connection): readonly PendingDelivery[] {
     return subscriptions
-      .map((subscription) => ({ subscription, upTo: this.#apps.channel(subscription.ref).localSequence }))
+      .map((subscription) => ({ subscription, upTo: this.scopes.channel(subscription.ref).localSequence }))
       .filter(isPendingDelivery);
   }
 
   /** Position up to which everything was written to a subscriber; `undefined`: it is not known. */
   writtenPosition(subscription: Subscription): Position | undefined {
-    return this.#apps.known(subscription.ref)?.writtenPosition(subscription);
+    return this.scopes.known(subscription.ref)?.writtenPosition(subscription);
   }
 
   /** Position after which the events come that are held for a subscriber; `undefined`: it is not known. */
   startPosition(subscription: Subscription): Position | undefined {
-    return this.#apps.known(subscription.ref)?.startPosition(subscription);
+    return this.scopes.known(subscription.ref)?.startPosition(subscription);
   }
 
   /**
@@ -233,7 +237,7 @@ export class Hub {
    * the broker if that is not known; all callers share one try.
    */
   async hasBegun(ref: ChannelRef, sent?: Position): Promise<boolean> {
-    const channel = this.#apps.known(ref);
+    const channel = this.scopes.known(ref);
     if (channel === undefined || channel.isOfTimeOf(sent)) return true;
     await this.#askForNewest(channel);
     return channel.isOfTimeOf(sent);
@@ -241,7 +245,7 @@ export class Hub {
 
   /** True on a presence channel with so many members here. */
   isAmongMembers({ subscriptions }: Connection, members: number): boolean {
-    const usersOn = (ref: ChannelRef): number => this.#apps.known(ref)?.users?.size ?? 0;
+    const usersOn = (ref: ChannelRef): number => this.scopes.known(ref)?.users?.size ?? 0;
     return subscriptions.some(({ ref, member }) => member !== undefined && usersOn(ref) >= members);
   }
 
@@ -277,7 +281,7 @@ export class Hub {
     }
     channel.callsInside -= 1;
     channel.isLearning = false;
-    this.#apps.forgetUnused(channel);
+    this.scopes.forgetUnused(channel);
   }
 
   async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {
@@ -293,36 +297,15 @@ export class Hub {
     connection.subscriptions.splice(at, 1);
     connection.subscriptionBytes -= Buffer.byteLength(subscription.ref.channel);
     channel.drop(subscription);
+    if (channel.subscribers === 0) this.#trace?.vacated(channel.ref);
     return true;
   }
 
   async #reportExit(channel: LocalChannel, member: Member | undefined): Promise<void> {
     const userLeft = member !== undefined && channel.userLeft(member);
     if (channel.occupants === 0) await this.#broker.unsubscribe(channel.ref);
-    const left = this.#reportLeave(channel, userLeft ? member : undefined);
+    const left = this.#report.left(channel, userLeft ? member : undefined);
     if (left !== undefined) await left;
-  }
-
-  /** `undefined`: only a count is reported, which is not waited for. */
-  #reportJoin(
-    channel: LocalChannel,
-    member: Member | undefined,
-    socketId: string,
-  ): Promise<void> | undefined {
-    const { ref, occupants: subscriptions } = channel;
-    if (subscriptions === 1 || member !== undefined) {
-      return this.#membership.join(ref, { subscriptions, member, socketId });
-    }
-    this.#membership.count(ref, subscriptions);
-    return undefined;
-  }
-
-  #reportLeave(channel: LocalChannel, member: Member | undefined): Promise<void> | undefined {
-    const { ref, occupants: subscriptions } = channel;
-    if (subscriptions === 0 || member !== undefined)
-      return this.#membership.leave(ref, { subscriptions, member });
-    this.#membership.count(ref, subscriptions);
-    return undefined;
   }
 
   async #underMutex<T>(channel: LocalChannel, task: () => Promise<T>): Promise<T> {
@@ -331,7 +314,7 @@ export class Hub {
       return await channel.mutex.run(task);
     } finally {
       channel.callsInside -= 1;
-      this.#apps.forgetUnused(channel);
+      this.scopes.forgetUnused(channel);
     }
   }
 }

@@ -59,6 +59,9 @@ export class LocalChannel {
   /** True while the broker is asked for the position of the node until it is known. */
   isLearning = false;
   progress: Progress | undefined;
+  /** When the first of the present subscribers came, and the newest one; Unix times in milliseconds, 0: none did. */
+  occupiedAtMs = 0;
+  joinedAtMs = 0;
   /** Calls that hold the mutex or wait for it; the channel is kept while there are any. */
   callsInside = 0;
   /** Subscribing and leaving run one at a time. */
@@ -90,6 +93,8 @@ export class LocalChannel {
   hold(subscription: Subscription): void {
     subscription.held = [];
     this.waiting.push(subscription);
+    this.joinedAtMs = Date.now();
+    if (this.subscribers === 1) this.occupiedAtMs = this.joinedAtMs;
     this.#count(1, this.subscribers === 1);
   }
 

@@ -22,6 +22,15 @@ export interface EventRequest {
   readonly receivedAtMs: number;
   /** `undefined`: it is published as often as it is made. */
   readonly once?: OnceRequest | undefined;
+  /** Notes each event that is passed to the broker (SPEC 16.2). */
+  readonly traced?: PublishedTrace | undefined;
+}
+
+interface PublishedTrace {
+  /** Of the request. */
+  readonly id: string;
+  /** `place`: of the event in the request. */
+  published(place: number, channel: string, frame: string): void;
 }
 
 /**
@@ -113,28 +122,33 @@ interface Part {
 
 function publishToChannel(deps: PublishDeps, app: App, part: Part, request: EventRequest): Promise<void> {
   const { hub, broker, traffic } = deps;
-  const { channel } = part;
+  const { channel, place } = part;
   const { name, dataJson, except } = part.publication;
-  const { receivedAtMs, source, once } = request;
+  const { receivedAtMs, source, once, traced } = request;
   const payload = encode.event(name, dataJson, channel);
   const ref = { app: app.id, channel };
   if (once !== undefined) return publishOnce(deps, app, { ...part, ref, payload }, { ...request, once });
   if (traffic.latency.isDue(receivedAtMs)) hub.measureDelivery(ref, { payload, receivedAtMs });
   const event = { payload, except };
-  if (traffic.live.isWatched) traffic.live.published(ref, event, source);
+  traced?.published(place, channel, payload);
+  if (traffic.live.isWatched) traffic.live.published(ref, event, { source, trace: idOf(traced, place) });
   return broker.publish(ref, event, retentionOf(app, channel));
 }
+
+const idOf = (traced: PublishedTrace | undefined, place: number): string | undefined =>
+  traced && `${traced.id}.${place}`;
 
 async function publishOnce(
   { broker, traffic }: PublishDeps,
   app: App,
   { publication, place, ref, payload }: Part & { readonly ref: ChannelRef; readonly payload: string },
-  { once, source }: EventRequest & { readonly once: OnceRequest },
+  { once, source, traced }: EventRequest & { readonly once: OnceRequest },
 ): Promise<void> {
   const event = { payload, except: publication.except };
   const retention = retentionOf(app, ref.channel);
   if (!(await broker.publishOnce(ref, event, eventOf(once, place), retention))) return;
-  if (traffic.live.isWatched) traffic.live.published(ref, event, source);
+  traced?.published(place, ref.channel, payload);
+  if (traffic.live.isWatched) traffic.live.published(ref, event, { source, trace: idOf(traced, place) });
   const published = isReservedChannel(ref.channel) ? 'server_to_user' : source;
   traffic.of(app.id).published.add(published, 1);
 }

@@ -43,11 +43,11 @@ export class Relay {
     this.#deps = deps;
   }
 
-  /** A promise, which never rejects, when the socket's next message has to wait. */
-  send(from: Connection, ref: ChannelRef, event: ChannelEvent): Promise<void> | undefined {
+  /** A promise, which never rejects, when the socket's next message has to wait. `trace`: id of the event. */
+  send(from: Connection, ref: ChannelRef, event: ChannelEvent, trace?: string): Promise<void> | undefined {
     from.traffic.published.add('client');
     const { live } = this.#deps.hub;
-    if (live.isWatched) live.published(ref, event, 'client', from.socketId);
+    if (live.isWatched) live.published(ref, event, { source: 'client', socket: from.socketId, trace });
     const published = this.#deps.broker.publish(ref, event);
     const batch = this.#batches.get(published) ?? this.#startBatch(published);
     batch.events.push({ from, ref, event });

@@ -93,6 +93,7 @@ export class Admission {
     const cause = terminateCause ?? causeOfClose(code, closeMessage);
     const { traffic: all, nodeEvents, clock } = this.#deps;
     if (all.live.isWatched) all.live.disconnected(connection, code, cause);
+    all.closed.add(connection, code, cause, clock());
     nodeEvents.connectionClosed(connection, code, cause, clock());
     traffic.connections.add(socket.transport, -1);
     traffic.closed.add(cause);

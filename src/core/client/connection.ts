@@ -1,6 +1,7 @@
 import { encode, errors, type Member, type ProtocolError, type SignedInUser } from '#protocol';
 import type { App } from '../app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
+import type { FrameNote } from '../live/inspect/frame-note.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { ResumePoint } from '../ports/tab-store.ts';
 import type { TokenRight } from './token-right.ts';
@@ -38,9 +39,16 @@ export interface Limiters {
 }
 
 /** Stops reading from, or ends, a client for which more than `leastBytes` wait (SPEC 2.16). */
-interface OutboundRule {
+export interface OutboundRule {
   readonly leastBytes: number;
-  check(connection: Connection): void;
+  /** `written`: after which they wait. */
+  check(connection: Connection, written: Buffer): void;
+}
+
+/** Notes each frame of one client, while somebody looks at it: those that are written as its outbound rule. */
+export interface ConnectionFrames extends OutboundRule {
+  readonly notes: readonly FrameNote[];
+  received(message: Buffer): void;
 }
 
 interface CloseReason {
@@ -117,7 +125,9 @@ export class Connection {
   closeMessage: string | undefined;
   terminateCause: CloseCause | undefined;
   readonly traffic: AppTraffic;
-  readonly #outbound: OutboundRule;
+  /** Set while somebody looks at it (SPEC 17.8); it is the outbound rule then, so that no write has to ask for it. */
+  frames: ConnectionFrames | undefined;
+  outbound: OutboundRule;
   #isSettled = false;
 
   constructor({ app, socketId, socket, outbound, traffic }: ConnectionParts, nowMs: number) {
@@ -128,7 +138,7 @@ export class Connection {
     this.traffic = traffic;
     this.openedAtMs = nowMs;
     this.seenAtMs = nowMs;
-    this.#outbound = outbound;
+    this.outbound = outbound;
   }
 
   /** True once the drain of a server that stops has closed it (SPEC 2.13). */
@@ -169,7 +179,7 @@ export class Connection {
   write(bytes: Buffer): void {
     if (this.closing) return;
     this.socket.write(bytes);
-    if (this.socket.bufferedBytes > this.#outbound.leastBytes) this.#outbound.check(this);
+    if (this.socket.bufferedBytes > this.outbound.leastBytes) this.outbound.check(this, bytes);
   }
 
   /** SPEC 1.3, 3.6: sends the frames of a refusal; nothing is closed. */

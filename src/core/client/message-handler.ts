@@ -2,7 +2,7 @@ import { type ClientMessage, decode, errors, exceeds, ProtocolError } from '#pro
 import type { Hub } from '../channels/hub.ts';
 import { Relay } from '../channels/relay.ts';
 import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
-import { handleClientEvent } from '../handlers/client-event.ts';
+import { type ClientEventTrace, handleClientEvent } from '../handlers/client-event.ts';
 import { handlePing } from '../handlers/ping.ts';
 import { handleSignin } from '../handlers/signin.ts';
 import { handleSubscribe } from '../handlers/subscribe.ts';
@@ -32,6 +32,7 @@ export interface MessageHandlerDeps {
   readonly refusals: Refusals;
   readonly nodeEvents: NodeEvents;
   readonly resume: Resume;
+  readonly trace?: ClientEventTrace | undefined;
   /** `undefined`: no token signs in. */
   readonly tokenSignins?: TokenSignins | undefined;
 }
@@ -52,6 +53,7 @@ export class MessageHandler {
     if (from.closing) return undefined;
     from.traffic.messagesReceived += 1;
     from.traffic.bytesReceived += message.length;
+    from.frames?.received(message);
     try {
       const task = this.#receive(from, message);
       if (task !== undefined) return this.#finish(from, task);
@@ -149,6 +151,7 @@ export class MessageHandler {
       address: from.socket.remoteAddress,
       socket: from.socketId,
       ...(error.channel === undefined ? {} : { channel: error.channel.slice(0, 200) }),
+      ...(reason === 'client_event' && { why: error.message }),
     };
     this.#core.refusals.count(reason, example, error.limit);
     if (error.code !== errors.messageTooLarge.code) from.refuse(error);

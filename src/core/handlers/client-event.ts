@@ -19,12 +19,23 @@ import type { NodeEvents } from '../webhooks/node-events.ts';
 
 type ClientEvent = Extract<ClientMessage, { kind: 'client-event' }>;
 
+/** Notes client events that are passed to the broker (SPEC 16.2). */
+export interface ClientEventTrace {
+  /** Returns the id of the event; `undefined`: nothing is kept. */
+  sent(
+    from: Connection,
+    channel: string,
+    event: { readonly name: string; readonly payload: string },
+  ): string | undefined;
+}
+
 interface ClientEventDeps {
   readonly hub: Hub;
   readonly relay: Relay;
   readonly clock: Clock;
   readonly refusals: Refusals;
   readonly nodeEvents: NodeEvents;
+  readonly trace?: ClientEventTrace | undefined;
 }
 
 /** SPEC 5: relays to the others on the channel, rebuilt from the known fields. A promise: the client's next message has to wait. */
@@ -47,7 +58,8 @@ function relay(core: ClientEventDeps, from: Connection, message: ClientEvent): P
   const userId = kind.members ? from.subscription(channel)?.member?.id : undefined;
   core.nodeEvents.clientEvent(from, { name, channel, dataJson, userId });
   const payload = encode.event(name, dataJson, channel, userId);
-  return core.relay.send(from, ref, { payload, except: from.socketId, bestEffort: true });
+  const trace = core.trace?.sent(from, channel, { name, payload });
+  return core.relay.send(from, ref, { payload, except: from.socketId, bestEffort: true }, trace);
 }
 
 /** Throws the refusal (SPEC 5.1, 5.2, 5.5). */

@@ -181,6 +181,7 @@ async function cachedEvent(
   }
   traffic.cacheMisses += 1;
   core.nodeEvents.cacheMiss(app, ref);
+  if (core.hub.live.isWatched) core.hub.live.cacheMissed(ref);
   return undefined;
 }
 

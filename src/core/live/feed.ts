@@ -42,10 +42,19 @@ interface LiveSubscription {
   readonly member: { readonly id: string } | undefined;
 }
 
+/** Sender of an event: `socket` is the client that sent it, `trace` the id of the event (SPEC 16.1). */
+interface LiveSender {
+  readonly source: string;
+  readonly socket?: string | undefined;
+  readonly trace?: string | undefined;
+}
+
 interface Viewer {
   readonly filter: LiveFilter;
   readonly untilMs: number;
 }
+
+type NewLine = Omit<LiveLine, 'atMs'> & Pick<LiveLine, 'type'>;
 
 interface Budget {
   secondMs: number;
@@ -116,9 +125,35 @@ export class LiveFeed {
     this.#addSubscription('unsubscribed', subscription);
   }
 
-  /** An event was taken on this node; `socket`: the client that sent it. */
-  published(ref: ChannelRef, { payload, except }: ChannelEvent, source: string, socket?: string): void {
-    const details = { source, socket, except: socket === undefined ? except : undefined };
+  /** The first subscriber of this process came to a channel, or the last one left. */
+  occupancy(type: 'occupied' | 'vacated', { app, channel }: ChannelRef): void {
+    if (!isReservedChannel(channel)) this.#add({ type, app, channel });
+  }
+
+  /** A member joined a presence channel or left it; each process with subscribers of the channel notes it. */
+  memberChanged({ app, channel }: ChannelRef, { payload, memberChange, except }: ChannelEvent): void {
+    if (memberChange === undefined) return;
+    const { id: user, joined } = memberChange;
+    const type = joined ? 'member_added' : 'member_removed';
+    this.#add({ type, app, channel, user, socket: except, digest: digestOf(payload) });
+  }
+
+  /** A client came to a cache channel that has no event. */
+  cacheMissed({ app, channel }: ChannelRef): void {
+    this.#add({ type: 'cache_miss', app, channel });
+  }
+
+  /** A request to an endpoint of webhooks ended; `details` have its name and its events, never its URL. */
+  webhook(
+    type: 'webhook_sent' | 'webhook_failed',
+    details: Readonly<Record<string, string | number | undefined>>,
+  ): void {
+    this.#add({ type, ...details });
+  }
+
+  /** An event was taken on this node. */
+  published(ref: ChannelRef, { payload, except }: ChannelEvent, { source, socket, trace }: LiveSender): void {
+    const details = { source, socket, trace, except: socket === undefined ? except : undefined };
     this.#addEvent('published', ref, payload, details);
   }
 
@@ -144,24 +179,35 @@ export class LiveFeed {
   ): void {
     if (isReservedChannel(channel) && userOfChannel(channel) === undefined) return;
     const event = eventName(frame);
-    if (event.startsWith('pusher')) return;
+    const names = { type, app, channel, event };
+    // First: of a flood most events make no line, and what is read of their frames costs more than this.
+    if (event.startsWith('pusher') || !this.#takesLine(names)) return;
     const payload = this.#hasPayload ? dataOf(frame) : undefined;
     const bytes = Buffer.byteLength(frame);
-    this.#add({ type, app, channel, event, bytes, digest: digestOf(frame), ...details, payload });
+    this.#push({ ...names, bytes, digest: digestOf(frame), ...details, payload });
   }
 
-  #add(line: Omit<LiveLine, 'atMs'> & Pick<LiveLine, 'type'>): void {
+  #add(line: NewLine): void {
+    if (this.#takesLine(line)) this.#push(line);
+  }
+
+  /** False for a line that nobody wants, and beyond the budget of the second. */
+  #takesLine(line: NewLine): boolean {
     const atMs = Date.now();
-    if (!this.#isWanted(line)) return;
+    if (!this.#isWanted(line)) return false;
     const budget = this.#budgets[line.type === 'delivered' ? 'delivered' : 'others'];
     if (atMs - budget.secondMs >= 1000) Object.assign(budget, { secondMs: atMs, lines: 0 });
     if (budget.lines >= MAX_LINES_PER_SECOND) {
       this.#leftOut += 1;
-      return;
+      return false;
     }
     budget.lines += 1;
+    return true;
+  }
+
+  #push(line: NewLine): void {
     this.#last += 1;
-    if (this.#lines.push({ ...line, atMs }) >= 2 * MAX_KEPT_LINES)
+    if (this.#lines.push({ ...line, atMs: Date.now() }) >= 2 * MAX_KEPT_LINES)
       this.#lines = this.#lines.slice(-MAX_KEPT_LINES);
   }
 

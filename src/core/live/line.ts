@@ -1,6 +1,19 @@
 /** Kinds of lines of the live feed. `delivered` counts the sockets of this node that an event was written to. */
 export type LiveKind =
-  'connected' | 'disconnected' | 'subscribed' | 'unsubscribed' | 'published' | 'delivered' | 'refused';
+  | 'connected'
+  | 'disconnected'
+  | 'occupied'
+  | 'vacated'
+  | 'subscribed'
+  | 'unsubscribed'
+  | 'member_added'
+  | 'member_removed'
+  | 'published'
+  | 'delivered'
+  | 'cache_miss'
+  | 'webhook_sent'
+  | 'webhook_failed'
+  | 'refused';
 
 /** One thing that happened on this node. */
 export interface LiveLine {

@@ -29,10 +29,11 @@ export type Forgotten =
   | { readonly what: 'channel'; readonly channel: string }
   | { readonly what: 'user'; readonly app: string; readonly user: string };
 
-/** Decisions to forget, by the names that operators know (SPEC 14.6): a session by its id, a token as it is sent. */
+/** Decisions to forget, by the names that operators know (SPEC 14.6): a session by its id, a token as it is sent, both by their digest. */
 export type ForgetRequest =
   | { readonly what: 'all' }
   | { readonly what: 'session' | 'token' | 'channel'; readonly name: string }
+  | { readonly what: 'owner'; readonly digest: string }
   | { readonly what: 'user'; readonly app: string; readonly user: string };
 
 /** Decisions that the auth gateway remembers for a short time, on all nodes (SPEC 14.4). Rejects with `Unavailable`. */

@@ -4,6 +4,7 @@ import type { DecisionStore } from './decisions.ts';
 import type { Broker, CachedEvents, History } from './events.ts';
 import type { IdempotencyKeys } from './nodes/idempotency.ts';
 import type { Handover } from './nodes/handover.ts';
+import type { NodeQuestions } from './nodes/node-questions.ts';
 import type { LossMeter } from './nodes/loss-meter.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
@@ -60,6 +61,7 @@ export interface Stores {
   readonly quota: ConnectionQuota;
   readonly nodeCommands: NodeCommands;
   readonly sessionNodes: SessionNodes;
+  readonly nodeQuestions: NodeQuestions;
   readonly state: SharedState;
   readonly replayGuard: ReplayGuard;
   readonly decisions: DecisionStore;

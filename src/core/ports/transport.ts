@@ -4,6 +4,8 @@ import type { StopReason } from '../client/reading.ts';
 export interface FrameEncoder {
   /** The bytes of one payload (the JSON text of a frame). Called once per event, not once per socket. */
   encode(payload: string): Buffer;
+  /** The payloads of bytes that it has made, of one or of several joined ones. */
+  payloads(bytes: Buffer): readonly string[];
   /** True: frames of events carry their position (SPEC 13.7). */
   readonly positions?: true;
 }

@@ -43,6 +43,7 @@ export const REASONS = {
   client_event_rate: 'Client events were refused: more than WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND',
   websocket_frame: 'Clients were closed: their WebSocket frames break the protocol or a limit',
   cutover_idle: 'Clients of the upstream were disconnected: no byte passed for WAVEHALL_CUTOVER_IDLE_SECONDS',
+  console_login: 'Log-ins to the console were refused: a wrong token (WAVEHALL_ADMIN_TOKEN)',
   cutover_upgrade:
     'Upgrade requests were refused during the cutover: see status (400: invalid handshake, 405: CONNECT, 502: the upstream did not answer, 508: WAVEHALL_CUTOVER_UPSTREAM leads back here)',
   cutover_request:

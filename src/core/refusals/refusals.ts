@@ -2,10 +2,19 @@ import { counter, type NumberMetric } from '../ports/metric.ts';
 import { type LogExample, MinuteLog } from '../util/minute-log.ts';
 import type { LiveFeed } from '../live/feed.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { StatusSection } from '../ports/status.ts';
 import type { AppLimits } from '../app.ts';
 import { limitOf, type LimitName } from './reached-limits.ts';
 import { REASONS, type RefusalReason } from './reasons.ts';
-import { Tally } from '../util/tally.ts';
+
+interface RefusalTrace {
+  refused(reason: RefusalReason, example: LogExample): void;
+}
+
+interface ReachedLimit {
+  count: number;
+  lastAtMs: number;
+}
 
 /**
  * Counts refusals by reason, and logs each reason at most once a minute. Bounded by the list of reasons, whatever clients
@@ -15,12 +24,24 @@ export class Refusals {
   readonly #logger: Pick<Logger, 'warn'>;
   readonly #clock: () => number;
   readonly #live: LiveFeed | undefined;
+  readonly #trace: RefusalTrace | undefined;
   readonly #counted = new Map<RefusalReason, MinuteLog>();
-  readonly #limits = new Tally<LimitName>();
+  readonly #limits = new Map<LimitName, ReachedLimit>();
 
-  /** `live`: shows each refusal to those who look now. */
-  constructor(logger: Pick<Logger, 'warn'>, clock: () => number, live?: LiveFeed) {
+  /** Section `limits`: those that were reached, the last one first. */
+  readonly status: StatusSection = {
+    name: 'limits',
+    read: () => ({
+      reached: [...this.#limits]
+        .sort(([, one], [, other]) => other.lastAtMs - one.lastAtMs)
+        .map(([limit, { count, lastAtMs }]) => ({ limit, count, last: new Date(lastAtMs).toISOString() })),
+    }),
+  };
+
+  /** `live`: shows each refusal to those who look now; `trace`: to those who ask later. */
+  constructor(logger: Pick<Logger, 'warn'>, clock: () => number, live?: LiveFeed, trace?: RefusalTrace) {
     this.#live = live;
+    this.#trace = trace;
     this.#logger = logger;
     this.#clock = clock;
   }
@@ -28,10 +49,11 @@ export class Refusals {
   /** Never throws. `limit`: the one that was exceeded, where the reason does not tell. */
   count(reason: RefusalReason, given: LogExample = {}, limit?: keyof AppLimits): void {
     const name = limitOf(reason, limit);
-    if (name !== undefined) this.#limits.add(name);
+    if (name !== undefined) this.#reached(name);
     const example = limit === undefined || name === undefined ? given : { ...given, limit: name };
     this.#of(reason).add(example);
     if (this.#live?.isWatched === true) this.#live.refused(reason, example);
+    this.#trace?.refused(reason, example);
   }
 
   /** How often it was counted. */
@@ -57,9 +79,16 @@ export class Refusals {
         'limits_reached_total',
         'Times that a limit was reached, by the variable that sets it.',
         ['limit'],
-        () => [...this.#limits.entries()].map(([name, count]) => [[name], count] as const),
+        () => [...this.#limits].map(([name, { count }]) => [[name], count] as const),
       ),
     ];
+  }
+
+  #reached(name: LimitName): void {
+    const limit = this.#limits.get(name) ?? { count: 0, lastAtMs: 0 };
+    limit.count += 1;
+    limit.lastAtMs = this.#clock();
+    this.#limits.set(name, limit);
   }
 
   #of(reason: RefusalReason): MinuteLog {

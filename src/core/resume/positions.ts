@@ -7,7 +7,11 @@ const withPositions = new WeakMap<FrameEncoder, FrameEncoder>();
 export function encoderWithPositions(encoder: FrameEncoder): FrameEncoder {
   let made = withPositions.get(encoder);
   if (made === undefined) {
-    made = { positions: true, encode: (payload) => encoder.encode(payload) };
+    made = {
+      positions: true,
+      encode: (payload) => encoder.encode(payload),
+      payloads: (bytes) => encoder.payloads(bytes),
+    };
     withPositions.set(encoder, made);
   }
   return made;

@@ -6,6 +6,7 @@ const BY_MESSAGE: ReadonlyMap<string, CloseCause> = new Map([
   [errors.closing.message, 'drain'],
   [errors.pongTimeout.message, 'ping_timeout'],
   [errors.terminatedByApp.message, 'terminated'],
+  [errors.reconnect.message, 'terminated'],
   [errors.notAuthorizedInTime.message, 'unauthorized'],
   [errors.signinFailed.message, 'unauthorized'],
   [errors.tokenExpired.message, 'token_expired'],

@@ -1,4 +1,5 @@
 import { LiveFeed } from '../live/feed.ts';
+import { ClosedConnections } from '../live/inspect/closed-connections.ts';
 import { AppTraffic } from './app-traffic.ts';
 import { DeliveryLatency } from './delivery-latency.ts';
 
@@ -15,6 +16,8 @@ export class Traffic {
   readonly latency = new DeliveryLatency();
   /** Each thing that happens, for those who look now. */
   readonly live = new LiveFeed();
+  /** The connections that have just closed, for operators. */
+  readonly closed = new ClosedConnections();
   readonly #byApp = new Map([[UNKNOWN, this.unknown]]);
 
   /** The counts of a configured app; the same object each time. */

@@ -31,5 +31,6 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
 export const inMs = (ms: number | null): string => (ms === null ? EMPTY_CELL : `${Math.round(ms)} ms`);
 export const timeOf = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
-/** Removes control characters, so that foreign text cannot write over the terminal. */
-export const printable = (text: string): string => text.replace(/\p{Cc}/gu, ' ');
+/** Removes control characters, and those that turn the direction, so that foreign text cannot write over the terminal. */
+export const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu, ' ');

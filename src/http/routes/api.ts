@@ -6,6 +6,7 @@ import type { Hub } from '../../core/channels/hub.ts';
 import type { IdempotencyKeys } from '../../core/ports/nodes/idempotency.ts';
 import type { NodeCommands, ConnectionQuota } from '../../core/ports/stores.ts';
 import type { Broker, CachedEvents, History } from '../../core/ports/events.ts';
+import type { TracedRequest } from '../../core/trace/traced-request.ts';
 import type { Traffic } from '../../core/traffic/traffic.ts';
 import type { Membership } from '../../core/ports/membership.ts';
 
@@ -33,6 +34,8 @@ export interface ApiRequest {
   readonly headers: IncomingHttpHeaders;
   /** When it was received, in `performance.now()`. */
   readonly receivedAtMs: number;
+  /** `undefined`: it is not traced (SPEC 16). */
+  readonly traced?: TracedRequest | undefined;
 }
 
 /** Handles one request. Resolves with the body of the 200 answer; throws `HttpError` for any other answer. */

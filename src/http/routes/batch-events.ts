@@ -6,11 +6,12 @@ import { batchRequest, parseBody } from './schemas.ts';
 
 /** `POST /batch_events` (SPEC 8.5): publishes in the order of the batch. If any event has `info`, the answer has one item for each event; otherwise it is `{}`. */
 export async function batchEvents(api: Api, call: ApiRequest): Promise<object> {
-  const { app, body, receivedAtMs } = call;
+  const { app, body, receivedAtMs, traced } = call;
   const batch = batchRequest(app, parseBody(body));
   for (const { channels, info } of batch) for (const channel of channels) checkInfo(app, channel, info);
+  traced?.asks(batch);
   return once(api, call, 'batch_events', async (onceRequest) => {
-    await publishAll(api, app, batch, { source: 'batch', receivedAtMs, once: onceRequest });
+    await publishAll(api, app, batch, { source: 'batch', receivedAtMs, once: onceRequest, traced });
     if (batch.every(({ info }) => info.size === 0)) return {};
     return {
       batch: await Promise.all(

@@ -156,12 +156,13 @@ function checkSocketId({ limits }: App, socketId: string | undefined): void {
 }
 
 function checkData({ limits: { eventDataBytes: most } }: App, data: string): void {
-  if (!exceeds(Buffer.byteLength(data), most)) return;
+  const sizeBytes = Buffer.byteLength(data);
+  if (!exceeds(sizeBytes, most)) return;
   throw new HttpError(
     413,
     `The data content of this event exceeds the allowed maximum (${most} bytes).`,
     {},
-    { limit: 'eventDataBytes' },
+    { limit: 'eventDataBytes', sizeBytes, limitBytes: most },
   );
 }
 

@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import type { Auth } from '../../auth/index.ts';
 import type { TokenRights } from '../../auth/rights.ts';
-import type { ForgetControl } from '../../admin/routes/auth.ts';
+import type { AuthControl } from '../../admin/routes/auth.ts';
 import type { Config } from '../../config/index.ts';
 import type { AppProvider } from '../../core/ports/apps.ts';
 import type { Stores } from '../../core/ports/stores.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
 import { unmappedAddress } from '../../core/util/ip-address.ts';
 import { PeerReader } from '../../transports/peer.ts';
+import type { WorkerGroup } from '../worker-group.ts';
 
 interface AuthParts {
   readonly config: Config;
@@ -44,6 +45,21 @@ export async function openAuthGateway(
   return auth;
 }
 
-/** SPEC 14.6: what the admin API forgets; `undefined`: there is no gateway. */
-export const forgetControl = (auth: Auth | undefined): ForgetControl | undefined =>
-  auth && { forget: (what) => auth.forget(what) };
+const RECENT_REQUEST = 'auth-recent';
+
+/** The gateway as the admin API shows it (SPEC 14.6, 17.13), with the questions of all workers; `undefined`: there is none. */
+export function authControl(
+  auth: Auth | undefined,
+  workers: WorkerGroup | undefined,
+): AuthControl | undefined {
+  if (auth === undefined) return undefined;
+  const own = () => auth.gateway.recent.read();
+  workers?.onRequest(RECENT_REQUEST, own);
+  return {
+    forget: (what) => auth.forget(what),
+    async recent() {
+      const all = workers === undefined ? [own()] : await workers.requestAll(RECENT_REQUEST);
+      return auth.explain((all as ReturnType<typeof own>[]).flat());
+    },
+  };
+}

@@ -6,7 +6,7 @@ import type { Logger } from '../../core/ports/logger.ts';
 import type { DeadLetter, Outbox } from '../../core/ports/webhooks.ts';
 import type { WebhookWishes } from '../../core/ports/webhook-wishes.ts';
 import { liveWebhookWishes, webhookWishes } from '../../core/webhooks/wishes.ts';
-import type { Webhooks, WebhookSettings } from '../../webhooks/index.ts';
+import type { Webhooks, WebhooksDeps, WebhookSettings } from '../../webhooks/index.ts';
 
 /** Makes the wishes that the stores keep events for; `undefined`: no app has an endpoint, or ever will. */
 export function wishesIn(config: Config, apps: Apps): WebhookWishes | undefined {
@@ -32,7 +32,7 @@ export async function startWebhooks(
   config: Config,
   apps: Apps,
   outbox: Outbox | undefined,
-  logger: Logger,
+  { logger, live }: Pick<WebhooksDeps, 'live'> & { readonly logger: Logger },
 ): Promise<Webhooks | undefined> {
   if (outbox === undefined) return undefined;
   const { DEFAULT_WEBHOOK_SETTINGS, openWebhooks } = await import('../../webhooks/index.ts');
@@ -40,6 +40,7 @@ export async function startWebhooks(
     apps: apps.all,
     outbox,
     logger,
+    live,
     clock: Date.now,
     settings: { ...DEFAULT_WEBHOOK_SETTINGS, ...settingsIn(config) },
     userAgent: `Wavehall/${packageVersion()}`,
@@ -74,6 +75,10 @@ export const webhookControl = (webhooks: Webhooks, outbox: Outbox): WebhookContr
       isFailing: state !== 'ok',
     })),
   failed: async (most) => (await outbox.deadLetters(most)).map(failedOf),
+  body: async (id, most) => {
+    const found = (await outbox.deadLetters(most)).find((each) => each.id === id);
+    return found && (JSON.parse(webhooks.bodyOf(found.entry)) as object);
+  },
   replay: (ids) => outbox.replay(ids),
   test: (endpoint) => webhooks.test(endpoint),
 });

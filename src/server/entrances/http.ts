@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Config } from '../../config/index.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
 import { countRefusal } from '../../http/count-refusal.ts';
+import { PeerReader } from '../../transports/peer.ts';
 import type { KeyPair } from '../../transports/tls.ts';
 import { RequestInTurn } from './pipelining.ts';
 
@@ -31,21 +32,24 @@ export function createHttp(
 
 const timeoutMs = (config: Config): number => config.requestTimeoutSeconds * 1000;
 
-const fastifyOptions = (config: Config, refusals: Refusals) => ({
-  logger: false,
-  bodyLimit: config.largest.requestBytes,
-  requestTimeout: timeoutMs(config),
-  keepAliveTimeout: config.keepAliveSeconds * 1000,
-  forceCloseConnections: 'idle' as const,
-  // A request on a kept connection is served until the stores are closed.
-  return503OnClosing: false,
-  routerOptions: { maxParamLength: MAX_PART_CHARACTERS, querystringParser: () => ({}) },
-  // A path that no router can read.
-  frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    countRefusal({ refusals }, request, { status: 400, body: BAD_PATH });
-    return reply.code(400).send(BAD_PATH);
-  },
-});
+const fastifyOptions = (config: Config, refusals: Refusals) => {
+  const { addressOf } = new PeerReader(config.trustedProxies);
+  return {
+    logger: false,
+    bodyLimit: config.largest.requestBytes,
+    requestTimeout: timeoutMs(config),
+    keepAliveTimeout: config.keepAliveSeconds * 1000,
+    forceCloseConnections: 'idle' as const,
+    // A request on a kept connection is served until the stores are closed.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PART_CHARACTERS, querystringParser: () => ({}) },
+    // A path that no router can read.
+    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      countRefusal({ refusals, clock: Date.now, addressOf }, request, { status: 400, body: BAD_PATH });
+      return reply.code(400).send(BAD_PATH);
+    },
+  };
+};
 
 const nodeOptions = (config: Config) => ({
   IncomingMessage: RequestInTurn,

@@ -14,11 +14,20 @@ export interface WorkerLine extends LiveLine {
 
 interface Held {
   line: WorkerLine;
+  /** Recognises equal events; `undefined`: it is no event. */
+  readonly key: string | undefined;
   /** Workers whose deliveries are in the sum. */
   readonly deliveredBy: Set<number>;
   sockets: number;
   /** True once the line of the worker that took the event is there. */
   isPublished: boolean;
+}
+
+/** Equal events that are held, the oldest first, with the first place that may lack a publish or the line of a worker. */
+interface EqualEvents {
+  held: Held[];
+  unpublished: number;
+  readonly undelivered: Map<number, number>;
 }
 
 /**
@@ -27,13 +36,14 @@ interface Held {
  */
 export class LiveView {
   #held: Held[] = [];
-  readonly #byEvent = new Map<string, Held[]>();
+  readonly #byEvent = new Map<string, EqualEvents>();
 
   add(lines: readonly WorkerLine[]): void {
     for (const line of lines) {
       if (line.type === 'published') this.#published(line);
       else if (line.type === 'delivered') this.#delivered(line);
-      else this.#hold(line);
+      else if (line.type === 'member_added' || line.type === 'member_removed') this.#changed(line);
+      else this.#hold(line, undefined);
     }
     if (this.#held.length > MAX_HELD) this.take(Infinity);
   }
@@ -44,42 +54,67 @@ export class LiveView {
     const due = this.#held.filter(isDue);
     if (due.length === 0) return [];
     this.#held = this.#held.filter((held) => !isDue(held));
-    this.#byEvent.clear();
-    for (const held of this.#held) this.#index(held);
+    for (const key of new Set(due.map(({ key }) => key))) {
+      const equal = key === undefined ? undefined : this.#byEvent.get(key);
+      if (key === undefined || equal === undefined) continue;
+      equal.held = equal.held.filter((held) => !isDue(held));
+      equal.unpublished = 0;
+      equal.undelivered.clear();
+      if (equal.held.length === 0) this.#byEvent.delete(key);
+    }
     return due.sort((one, other) => one.line.atMs - other.line.atMs).map(shown);
   }
 
   #published(line: WorkerLine): void {
-    const early = this.#byEvent.get(eventOf(line))?.find(({ isPublished }) => !isPublished);
-    if (early === undefined) return void (this.#hold(line).isPublished = true);
+    const key = eventOf(line);
+    const equal = this.#byEvent.get(key);
+    while (equal?.held[equal.unpublished]?.isPublished === true) equal.unpublished += 1;
+    const early = equal?.held[equal.unpublished];
+    if (early === undefined) return void (this.#hold(line, key).isPublished = true);
     early.line = line;
     early.isPublished = true;
   }
 
   #delivered(line: WorkerLine): void {
-    const same = this.#byEvent.get(eventOf(line))?.find(({ deliveredBy }) => !deliveredBy.has(line.pid));
-    const held = same ?? this.#hold({ ...line, type: 'published', source: 'another node' });
+    const key = eventOf(line);
+    const same = this.#lacking(key, line.pid);
+    const held = same ?? this.#hold({ ...line, type: 'published', source: 'another node' }, key);
     held.deliveredBy.add(line.pid);
     held.sockets += Number(line.sockets ?? 0);
   }
 
-  #hold(line: WorkerLine): Held {
-    const held = { line, deliveredBy: new Set<number>(), sockets: 0, isPublished: false };
-    this.#held.push(held);
-    this.#index(held);
-    return held;
+  /** Each process with subscribers notes the change of a member: the first line of them is shown. */
+  #changed(line: WorkerLine): void {
+    const key = eventOf(line);
+    (this.#lacking(key, line.pid) ?? this.#hold(line, key)).deliveredBy.add(line.pid);
   }
 
-  #index(held: Held): void {
-    if (held.line.type !== 'published') return;
-    const event = eventOf(held.line);
-    const same = this.#byEvent.get(event);
-    if (same === undefined) this.#byEvent.set(event, [held]);
-    else same.push(held);
+  /** The oldest of the equal events that has no line of this worker yet. */
+  #lacking(key: string, pid: number): Held | undefined {
+    const equal = this.#byEvent.get(key);
+    if (equal === undefined) return undefined;
+    let at = equal.undelivered.get(pid) ?? 0;
+    while (equal.held[at]?.deliveredBy.has(pid) === true) at += 1;
+    equal.undelivered.set(pid, at);
+    return equal.held[at];
+  }
+
+  #hold(line: WorkerLine, key: string | undefined): Held {
+    const held = { line, key, deliveredBy: new Set<number>(), sockets: 0, isPublished: false };
+    this.#held.push(held);
+    if (key === undefined) return held;
+    const equal = this.#byEvent.get(key);
+    if (equal === undefined) this.#byEvent.set(key, { held: [held], unpublished: 0, undelivered: new Map() });
+    else equal.held.push(held);
+    return held;
   }
 }
 
-const eventOf = ({ app, channel, digest }: LiveLine): string => JSON.stringify([app, channel, digest]);
+/** An id of an app may have spaces: its length comes first. A channel and a digest have none. */
+const eventOf = ({ type, app = '', channel, digest }: LiveLine): string =>
+  `${type === 'delivered' ? 'published' : type} ${app.length} ${app} ${channel} ${digest}`;
 
-const shown = ({ line, sockets }: Held): LiveLine =>
-  line.type === 'published' ? { ...line, digest: undefined, sockets } : line;
+function shown({ line, sockets }: Held): LiveLine {
+  const hidden = { ...line, digest: undefined };
+  return line.type === 'published' ? { ...hidden, sockets } : hidden;
+}

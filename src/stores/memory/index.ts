@@ -19,6 +19,7 @@ import { PublishedMarks } from './requests/published-marks.ts';
 import { MemoryRequestRate } from './requests/request-rate.ts';
 import { MemoryReplayGuard } from './requests/replay-guard.ts';
 import { MemoryTabStore } from './tab-store.ts';
+import { MemoryNodeQuestions } from './node-questions.ts';
 import { MemorySessionNodes } from './session-nodes.ts';
 import { MemoryOutbox } from './outbox/outbox.ts';
 import { FileState } from './state.ts';
@@ -72,6 +73,7 @@ export function openMemoryStores(
     quota: new MemoryConnectionQuota(),
     nodeCommands: new MemoryNodeCommands(),
     sessionNodes: new MemorySessionNodes(),
+    nodeQuestions: new MemoryNodeQuestions(),
     state: new FileState(stateFile),
     replayGuard,
     decisions: new MemoryDecisions(decisionLimits),

@@ -19,6 +19,7 @@ import { RedisCachedEvents } from './events/cached-events.ts';
 import { Keys } from './keys.ts';
 import { RedisConnectionQuota } from './node/connection-quota.ts';
 import { Supervisor } from './node/supervisor.ts';
+import { RedisNodeQuestions } from './node/questions/node-questions.ts';
 import { RedisSessionNodes } from './node/session-nodes.ts';
 import { firstScopes, Installation } from './node/installation.ts';
 import type { Links } from './link/links.ts';
@@ -110,6 +111,7 @@ function assemble(options: RedisOptions, logger: Logger) {
   const droppedLog = droppedHistoriesLog(logger);
   const mostMarks = options.idempotency?.keys;
   const publisher = new Publisher({ deadlines, links, keys, droppedLog, mostMarks });
+  const nodes = { ownId: () => node.id, leases: () => readLeases(links, keys) };
   const repair = new EvictionRepair({
     ...{ ...shared, node, membership, quota },
     apps: () => apps().map(({ id }) => id),
@@ -123,14 +125,12 @@ function assemble(options: RedisOptions, logger: Logger) {
     cachedEvents: new RedisCachedEvents(links, keys),
     history: new RedisHistory({ links, keys, node }),
     tabStore: new RedisTabStore(links, keys),
-    sessionNodes: new RedisSessionNodes({ links, keys, invalidData }),
+    ...betweenNodes({ links, keys, invalidData, nodes }),
     state: new RedisState(links, keys),
     ...forRequests(options, links, keys),
-    lossMeter: new RedisLossMeter({ links, keys, invalidData }),
-    clusterLoad: new RedisClusterLoad({ links, keys, invalidData }),
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),
     responsiveness: new Responsiveness(links, logger),
-    nodes: { ownId: () => node.id, leases: () => readLeases(links, keys) },
+    nodes,
     counts: () => ({
       catchUps: receiver.missed.catchUps,
       recoveredEvents: receiver.missed.recoveredEvents,
@@ -146,6 +146,14 @@ function assemble(options: RedisOptions, logger: Logger) {
 }
 
 const repairTimes = (leaseMs: number) => ({ pauseMs: leaseMs, settleMs: 2 * SETTLING_MS + 4 * leaseMs });
+
+/** Builds the parts by which nodes send messages to each other. */
+const betweenNodes = (deps: ConstructorParameters<typeof RedisNodeQuestions>[0]) => ({
+  sessionNodes: new RedisSessionNodes(deps),
+  lossMeter: new RedisLossMeter(deps),
+  nodeQuestions: new RedisNodeQuestions(deps),
+  clusterLoad: new RedisClusterLoad(deps),
+});
 
 /** Builds the parts that all nodes share for the requests of publishers, and of clients that ask for signatures. */
 const forRequests = (

@@ -193,6 +193,9 @@ export class Keys {
   load = (): string => `${this.#tag(0)}:load`;
   /** Pub/sub channel of one node, for requests of sessions that it holds; no channel of an app can have this name. */
   sessionNode = (name: string): string => `${this.#tag(0)}:session-node:${name}`;
+  /** Pub/sub channels for questions to all nodes, and for the answers to one of them (SPEC 16.4). */
+  nodeQuestions = (): string => `${this.#tag(0)}:node-questions`;
+  nodeAnswers = (name: string): string => `${this.#tag(0)}:node-answers:${name}`;
   /** The node that holds a session of the HTTP fallback. */
   session = (digest: string): string =>
     `${this.#tag(hash(digest) % this.partitions)}:session:${this.scopeOf('')}:${digest}`;

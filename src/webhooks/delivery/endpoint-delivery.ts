@@ -6,6 +6,7 @@ import { ignore } from '../../core/util/ignore.ts';
 import { within } from '../../core/util/time.ts';
 import { wants } from '../events.ts';
 import type { WebhookSettings } from '../settings.ts';
+import type { WebhooksDeps } from '../deps.ts';
 import type { SendResult, Sink } from '../sink.ts';
 import type { Batch } from './batch.ts';
 import { Breaker } from './breaker.ts';
@@ -17,7 +18,9 @@ import { Retries } from './retries.ts';
 import { RetryPolicy } from './retry-policy.ts';
 import { Window } from './window.ts';
 
-export interface EndpointDeliveryDeps {
+export interface EndpointDeliveryDeps extends Pick<WebhooksDeps, 'live'> {
+  /** Id of the app of the endpoint. */
+  readonly app: string;
   readonly endpoint: WebhookEndpoint;
   readonly sink: Sink;
   readonly outbox: Outbox;
@@ -141,8 +144,24 @@ export class EndpointDelivery {
     const result = await this.#breaker.send({ body, delivery, attempt: batch.attempts + 1 });
     // An attempt that `close` ended says nothing about the endpoint: the event stays in the outbox.
     if (this.#stopping.signal.aborted && !result.isDelivered) return;
+    if (this.#deps.live?.isWatched === true) this.#show(batch, result);
     if (result.isDelivered) this.#delivered(batch);
     else await this.#failed(batch, result);
+  }
+
+  #show({ entries, attempts }: Batch, result: SendResult): void {
+    const { live, app, endpoint } = this.#deps;
+    const reason = result.isDelivered ? undefined : result.reason;
+    const events = [...new Set(entries.map(({ type }) => type))].join(', ');
+    const details = {
+      app,
+      endpoint: endpoint.name,
+      events,
+      count: entries.length,
+      attempt: attempts + 1,
+      reason,
+    };
+    live?.webhook(result.isDelivered ? 'webhook_sent' : 'webhook_failed', details);
   }
 
   #delivered(batch: Batch): void {

@@ -10,12 +10,14 @@ import { fanOut } from './fan-out.ts';
 import { handshake } from './handshake.ts';
 import { httpLatency } from './http-latency.ts';
 import { idle } from './idle.ts';
+import { lookers } from './lookers.ts';
 import { memory } from './memory.ts';
 import { metrics } from './metrics.ts';
 import { openLoop } from './open-loop.ts';
 import { presence } from './presence.ts';
 import { quiet } from './quiet.ts';
 import { resume } from './resume/index.ts';
+import { trace } from './trace.ts';
 import { batch, trigger } from './trigger.ts';
 import { webhooks } from './webhooks/index.ts';
 import { workers } from './workers.ts';
@@ -26,6 +28,8 @@ export const SCENARIOS: readonly Scenario[] = [
   memory,
   fanOut,
   metrics,
+  trace,
+  lookers,
   openLoop,
   quiet,
   httpLatency,

@@ -63,7 +63,7 @@ interface RequestKind {
 }
 
 /** Warms up all servers, then measures them. */
-async function measure(
+export async function measure(
   bench: Bench,
   loadedServers: readonly LoadedServer[],
   kindOf: (loaded: LoadedServer) => RequestKind,

@@ -69,6 +69,7 @@ export async function openBridgedNode(options: BridgedNodeOptions): Promise<Brid
     api: { ...stores, ...core, idempotency: config },
     requestRate: stores.requestRate,
     requests: new RequestCounts(''),
+    addressOf: ({ socket }) => String(socket.remoteAddress),
     logger,
     clock: Date.now,
     health: healthChecks(),

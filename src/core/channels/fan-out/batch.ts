@@ -27,6 +27,13 @@ interface OwnShare extends Share {
   readonly skipped: number;
 }
 
+/** By event of a batch, as far as sockets do not get every one: those that got it, and those that did not. */
+interface OwnCounts {
+  readonly reach: number[];
+  readonly excluded: number[];
+  readonly skipped: number[];
+}
+
 /**
  * The events that one channel fans out in one go. Each is encoded once per kind of transport, and its sockets share the
  * same joined bytes.
@@ -42,12 +49,11 @@ export class Batch {
   readonly #someBestEffort: boolean;
   /** Sockets that got every event. */
   sharedBy = 0;
-  /** By event: sockets that got it and not every other one. */
-  readonly #ownReach: number[] | undefined;
+  /** Sockets that got none, because they were closing. */
+  closing = 0;
+  #own: OwnCounts | undefined;
 
-  /** `isWatched`: the sockets of each event are counted. */
-  constructor(events: readonly ChannelEvent[], last: number, isWatched = false) {
-    this.#ownReach = isWatched ? events.map(() => 0) : undefined;
+  constructor(events: readonly ChannelEvent[], last: number) {
     this.#events = events;
     this.last = last;
     this.first = last - events.length + 1;
@@ -58,6 +64,15 @@ export class Batch {
 
   get size(): number {
     return this.#events.length;
+  }
+
+  event(at: number): ChannelEvent {
+    return this.#events[at] as ChannelEvent;
+  }
+
+  /** `undefined`: each socket got every event, or none. */
+  get own(): OwnCounts | undefined {
+    return this.#own;
   }
 
   /** Position of the last event that has one. */
@@ -91,23 +106,33 @@ export class Batch {
   forOne(encoder: FrameEncoder, client: Excludable, upTo: number, slow: boolean): OwnShare {
     const all = this.#framesFor(encoder);
     const frames: Buffer[] = [];
+    const own = (this.#own ??= this.#startOwn());
     let excluded = 0;
     let skipped = 0;
     for (let at = Math.max(0, upTo - this.first + 1); at < all.length; at += 1) {
       const event = this.#events[at] as ChannelEvent;
-      if (isExcluded(event, client)) excluded += 1;
-      else if (slow && event.bestEffort === true) skipped += 1;
-      else {
+      if (isExcluded(event, client)) {
+        excluded += 1;
+        countAt(own.excluded, at);
+      } else if (slow && event.bestEffort === true) {
+        skipped += 1;
+        countAt(own.skipped, at);
+      } else {
         frames.push(all[at] as Buffer);
-        if (this.#ownReach !== undefined) this.#ownReach[at] = (this.#ownReach[at] ?? 0) + 1;
+        countAt(own.reach, at);
       }
     }
     return { ...shareOf(frames), events: frames.length, excluded, skipped };
   }
 
-  /** Calls back with each event and the number of sockets that got it, if these are counted. */
+  /** Calls back with each event and the number of sockets that got it. */
   eachReach(act: (event: ChannelEvent, sockets: number) => void): void {
-    this.#ownReach?.forEach((own, at) => act(this.#events[at] as ChannelEvent, this.sharedBy + own));
+    this.#events.forEach((event, at) => act(event, this.sharedBy + (this.#own?.reach[at] ?? 0)));
+  }
+
+  #startOwn(): OwnCounts {
+    const zeros = (): number[] => new Array<number>(this.#events.length).fill(0);
+    return { reach: zeros(), excluded: zeros(), skipped: zeros() };
   }
 
   #framesFor(encoder: FrameEncoder): readonly Buffer[] {
@@ -119,6 +144,8 @@ export class Batch {
     return frames;
   }
 }
+
+const countAt = (counts: number[], at: number): void => void (counts[at] = (counts[at] ?? 0) + 1);
 
 /** SPEC 3.13, 13.5: true when the event excluded this socket, or an earlier one of its tab. */
 export const isExcluded = ({ except }: ChannelEvent, { socketId, earlierSocketIds }: Excludable): boolean =>

@@ -22,11 +22,17 @@ const EVENTS_PER_WRITE = 4;
 /** Bytes that make a write cost as much as one more. */
 const WRITE_BYTES = 16 * 1024;
 
+/** Notes what became of the events of a fan-out that has ended. */
+interface DeliveryTrace {
+  delivered(channel: LocalChannel, batch: Batch): void;
+}
+
 interface FanOutDeps {
   readonly outbound: Pick<Outbound, 'softBytes'>;
   readonly latency: Pick<DeliveryLatency, 'delivered'>;
   /** Shows the number of sockets of each event to those who look now. */
   readonly live?: LiveFeed;
+  readonly trace?: DeliveryTrace | undefined;
   /** Share of an app at the writing, beside those of the others. */
   readonly weightOf?: (app: string) => number;
 }
@@ -47,16 +53,20 @@ export class FanOut {
   readonly #softBytes: number;
   readonly #latency: Pick<DeliveryLatency, 'delivered'>;
   readonly #live: LiveFeed | undefined;
+  readonly #trace: DeliveryTrace | undefined;
   readonly #turns: Turns<LocalChannel>;
 
-  constructor({ outbound, latency, live, weightOf = () => 1 }: FanOutDeps) {
+  constructor({ outbound, latency, live, trace, weightOf = () => 1 }: FanOutDeps) {
     this.#live = live;
+    this.#trace = trace;
     this.#softBytes = outbound.softBytes;
     this.#latency = latency;
     this.#turns = new Turns({ weightOf, serve: (channel, writes) => this.#serve(channel, writes) });
   }
 
   push(channel: LocalChannel, event: ChannelEvent): void {
+    if (event.memberChange !== undefined && this.#live?.isWatched === true)
+      this.#live.memberChanged(channel.ref, event);
     channel.localSequence += 1;
     if (event.position !== undefined) channel.newest = event.position;
     for (const subscription of channel.waiting) subscription.held?.push(event);
@@ -101,7 +111,7 @@ export class FanOut {
 
   #begin(channel: LocalChannel): number {
     const { pending, pendingBytes, pendingSinceMs } = channel;
-    const batch = new Batch(pending, channel.localSequence, this.#live?.isWatched);
+    const batch = new Batch(pending, channel.localSequence);
     channel.pending = [];
     channel.pendingBytes = 0;
     channel.pendingSinceMs = undefined;
@@ -124,7 +134,9 @@ export class FanOut {
   }
 
   #finish(channel: LocalChannel, { batch, bytes, sinceMs }: Progress): void {
-    batch.eachReach((event, sockets) => this.#live?.delivered(channel.ref, event, sockets));
+    const live = this.#live?.isWatched === true ? this.#live : undefined;
+    if (live !== undefined) batch.eachReach((event, sockets) => live.delivered(channel.ref, event, sockets));
+    this.#trace?.delivered(channel, batch);
     if (sinceMs !== undefined) this.#latency.delivered(sinceMs);
     channel.share.written(bytes);
     channel.progress = undefined;
@@ -160,6 +172,7 @@ export class FanOut {
     subscription.upTo = batch.last;
     if (connection.closing) {
       connection.traffic.omittedClosing += batch.last - Math.max(upTo, batch.first - 1);
+      batch.closing += 1;
       return false;
     }
     const slow = connection.socket.bufferedBytes > this.#softBytes;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { askApp } from '../client/app-client.ts';
-import { addAppOptions, appAddress, type AppFlags } from '../client/options.ts';
-import { counted, print, runCommand, table } from '../client/output.ts';
+import { askApp } from '../../client/app-client.ts';
+import { addAppOptions, appAddress, type AppFlags } from '../../client/options.ts';
+import { counted, print, runCommand, table } from '../../client/output.ts';
 
 interface HistoryFlags extends AppFlags {
   readonly after?: string;

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { kindOf } from '#protocol';
-import { askApp } from '../client/app-client.ts';
-import { addAppOptions, appAddress, type AppFlags } from '../client/options.ts';
-import { counted, print, runCommand, shown } from '../client/output.ts';
+import { askApp } from '../../client/app-client.ts';
+import { addAppOptions, appAddress, type AppFlags } from '../../client/options.ts';
+import { counted, print, runCommand, shown } from '../../client/output.ts';
 
 /** More than any server takes. */
 const MOST_DATA_BYTES = 16 * 1024 * 1024;

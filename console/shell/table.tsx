@@ -1,0 +1,46 @@
+import type { ComponentChildren } from 'preact';
+import { useContext } from 'preact/hooks';
+import { ModeContext } from './mode.ts';
+
+interface TableProps {
+  readonly label: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly ComponentChildren[])[];
+  /** Stands in place of an empty table. */
+  readonly none: string;
+}
+
+/** A table that scrolls by itself where the page is narrow. Texts of others keep their direction to themselves. */
+export function Table({ label, head, rows, none }: TableProps) {
+  if (rows.length === 0) return <p class="hint">{none}</p>;
+  return (
+    <div class="table" role="region" aria-label={label} tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {head.map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((cells, row) => (
+            <tr key={row}>
+              {cells.map((cell, column) => (
+                <td key={column}>{typeof cell === 'string' ? <bdi>{cell}</bdi> : cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Says that the console is read-only, before somebody tries. */
+export function ReadOnly() {
+  const mode = useContext(ModeContext);
+  return mode === 'read' ? <p class="hint">The console is read-only: WAVEHALL_CONSOLE=read.</p> : null;
+}

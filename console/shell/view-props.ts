@@ -1,0 +1,4 @@
+/** Properties of every view. */
+export interface ViewProps {
+  readonly onLoggedOut: () => void;
+}

@@ -76,7 +76,7 @@ describe('one process', () => {
     expect(report.story.received).toMatch(
       /^received \d\d:\d\d:\d\d\.\d{3} UTC from 127\.0\.0\.1 \(.+\) on .+\/\d+: App\\Events\\Paid for private-t, taken in [\d.]+ m?s$/,
     );
-    expect(textsOf(report)[0]).toMatch(/^1 socket got it \(1 on .+\)$/);
+    expect(textsOf(report)[0]).toMatch(/^1 socket got it \(1 on .+\), as event \d+ of the channel$/);
     expect(textsOf(report)[1]).toBe(`not sent to its sender (toOthers), socket ${one.socketId}`);
     const others = ['channel=private-t', 'last=1', `last=1&app=${APP.id}`, `id=${id}.0`];
     for (const query of others) expect((await trace(server, query)).story).toEqual(report.story);
@@ -162,7 +162,11 @@ describe('several processes', () => {
     const server = await startOperated(operated(redis), ['--workers', '3']);
     for (let client = 0; client < 6; client += 1) await subscribe(await openClient(server), 'private-t');
     const id = await publish(server, 'private-t');
-    const report = await untilText(server, `id=${id}`, /^6 sockets got it \(2 on .+, 2 on .+, 2 on .+\)$/);
+    const report = await untilText(
+      server,
+      `id=${id}`,
+      /^6 sockets got it \(2 on .+, 2 on .+, 2 on .+\), as event \d+ of the channel$/,
+    );
     expect(causesOf(report)).not.toContain('silent_node');
     const { code, stdout } = await operate(server, ['trace', '--channel', 'private-t']);
     expect([code, (JSON.parse(stdout) as Report).story.received]).toEqual([0, report.story.received]);
@@ -175,7 +179,11 @@ describe('several processes', () => {
     await subscribe(await openClient(two), 'private-t');
     const id = await publish(one, 'private-t');
     for (const asked of [one, two]) {
-      const report = await untilText(asked, `id=${id}`, /^2 sockets got it \(1 on .+, 1 on .+\)$/);
+      const report = await untilText(
+        asked,
+        `id=${id}`,
+        /^2 sockets got it \(1 on .+, 1 on .+\), as event \d+ of the channel$/,
+      );
       expect([report.facts.silent, report.facts.isComplete]).toEqual([[], true]);
     }
     const missed = await publish(two, 'private-T');
@@ -208,7 +216,7 @@ describe('several processes', () => {
     const server = await startOperated({ ...operated(own), ...PATIENT }, ['--workers', '3']);
     for (let client = 0; client < 6; client += 1) await subscribe(await openClient(server), 'private-t');
     const id = await publish(server, 'private-t');
-    const all = /^6 sockets got it \(2 on .+, 2 on .+, 2 on .+\)$/;
+    const all = /^6 sockets got it \(2 on .+, 2 on .+, 2 on .+\), as event \d+ of the channel$/;
     await untilText(server, `id=${id}`, all);
     await own.close();
     const report = await traceUntil(server, `id=${id}`, 'redis_away');

@@ -26,7 +26,9 @@ test('16.5 of a set-up without a fault nothing is found but who got it, and what
   await site.pageOn('private-orders', 'presence-room');
   for (const channel of ['private-orders', 'presence-room']) {
     const words = await site.publish(channel);
-    expect(await findingOf(site.server, words, 'delivered')).toMatch(/^1 socket got it \(1 on .+\/\d+\)$/);
+    expect(await findingOf(site.server, words, 'delivered')).toMatch(
+      /^1 socket got it \(1 on .+\/\d+\), as event 1 of the channel$/,
+    );
     const causes = (await trace(site.server, words)).map(({ cause }) => cause);
     expect(causes).toEqual(['delivered', 'check_event']);
   }

@@ -2,10 +2,10 @@ import type { ChannelRef } from '../ports/channel-ref.ts';
 import { fingerprintOfMark, markOf } from './fingerprint.ts';
 import type { DeliveryFacts } from './facts.ts';
 
-/** Bytes of the budget for one place: two references, the time, seven numbers, and the text of a usual event. */
+/** Bytes of the budget for one place: two references, time and position, seven numbers, and the text of a usual event. */
 const PLACE_BYTES = 256;
 /** The part of it that is taken from the start. */
-const FIXED_BYTES = 56;
+const FIXED_BYTES = 64;
 /** Numbers of a place. */
 const COLUMNS = 7;
 
@@ -17,6 +17,8 @@ export interface DeliveryCounts {
   readonly slow: number;
   readonly closing: number;
   readonly subscribing: number;
+  /** Place of the event in the history of its channel; `undefined`: it is in none. */
+  readonly offset?: number | undefined;
 }
 
 /**
@@ -29,6 +31,7 @@ export class DeliveryRing {
   readonly #refs: (ChannelRef | undefined)[];
   readonly #marks: (string | undefined)[];
   readonly #atMs: Float64Array;
+  readonly #offsets: Float64Array;
   readonly #numbers: Uint32Array;
   /** Of the next delivery and of the oldest, counted on without end. */
   #next = 0;
@@ -41,6 +44,7 @@ export class DeliveryRing {
     this.#refs = new Array<undefined>(this.#places).fill(undefined);
     this.#marks = new Array<undefined>(this.#places).fill(undefined);
     this.#atMs = new Float64Array(this.#places);
+    this.#offsets = new Float64Array(this.#places);
     this.#numbers = new Uint32Array(this.#places * COLUMNS);
   }
 
@@ -65,6 +69,7 @@ export class DeliveryRing {
     this.#refs[place] = ref;
     this.#marks[place] = mark;
     this.#atMs[place] = atMs;
+    this.#offsets[place] = counts.offset ?? 0;
     const at = place * COLUMNS;
     this.#numbers[at] = counts.subscribers;
     this.#numbers[at + 1] = counts.sockets;
@@ -97,6 +102,7 @@ export class DeliveryRing {
       slow: number(3),
       closing: number(4),
       subscribing: number(5),
+      offset: this.#offsets[place] || undefined,
     };
   }
 

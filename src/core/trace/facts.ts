@@ -59,6 +59,8 @@ export interface DeliveryFacts {
   readonly slow: number;
   readonly closing: number;
   readonly subscribing: number;
+  /** Its place in the history of the channel (SPEC 13.1); `undefined`: it is in none. */
+  readonly offset?: number | undefined;
 }
 
 /** Refusals for one reason, without a pause of 15 minutes between them. */

@@ -82,6 +82,7 @@ const delivery = object<DeliveryFacts>({
   slow: count,
   closing: count,
   subscribing: count,
+  offset: optional(count),
 });
 
 const channel = object<ChannelFacts>({

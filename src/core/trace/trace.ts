@@ -149,7 +149,7 @@ export class Trace {
     const atMs = this.#clock();
     const { own, sharedBy, closing } = batch;
     for (let at = 0; at < batch.size; at += 1) {
-      const { payload, memberChange, bestEffort } = batch.event(at);
+      const { payload, memberChange, bestEffort, position } = batch.event(at);
       if (memberChange !== undefined || payload.startsWith('{"event":"pusher')) continue;
       (bestEffort === true ? this.#clients : this.#publishers).deliveries.add(ref, payload, atMs, {
         subscribers: live.length,
@@ -158,6 +158,7 @@ export class Trace {
         slow: own?.skipped[at] ?? 0,
         closing,
         subscribing: waiting.length,
+        offset: position?.offset,
       });
     }
   }

@@ -46,9 +46,9 @@ describe('the ring of deliveries', () => {
     ring.add(REF, frame('1'), 1000, COUNTS);
     ring.add({ app: 'b', channel: 'orders' }, frame('1'), 1001, COUNTS);
     ring.add({ app: 'a', channel: 'other' }, frame('1'), 1002, COUNTS);
-    ring.add(REF, frame('2'), 1003, { ...COUNTS, sockets: 7 });
+    ring.add(REF, frame('2'), 1003, { ...COUNTS, sockets: 7, offset: 2 ** 40 });
     expect([...ring.of(REF)]).toEqual([
-      { ...REF, ...COUNTS, fingerprint: fingerprintOf(frame('2')), atMs: 1003, sockets: 7 },
+      { ...REF, ...COUNTS, fingerprint: fingerprintOf(frame('2')), atMs: 1003, sockets: 7, offset: 2 ** 40 },
       { ...REF, ...COUNTS, fingerprint: fingerprintOf(frame('1')), atMs: 1000 },
     ]);
   });

@@ -66,7 +66,7 @@ describe('an event that arrived', () => {
     const story = await tellOf(await publish('private-a', { name: 'App\\Events\\Paid' }));
     expect(causesOf(story)).toEqual(['delivered', 'check_event']);
     expect(textsOf(story)).toEqual([
-      '2 sockets got it (2 on test/1)',
+      '2 sockets got it (2 on test/1), as event 1 of the channel',
       "if a page does not react, check the name that it listens to: Echo listens with .listen('Paid'), or .listen('.App\\Events\\Paid')",
     ]);
     expect(textsOf(await tellOf(await publish('private-a', { name: 'paid' })))[1]).toContain(
@@ -396,6 +396,15 @@ const factsOf = (place: Partial<Place>, more: Partial<TraceFacts> = {}): TraceFa
 });
 const causesAt = (place: Partial<Place>, more: Partial<TraceFacts> = {}): Cause[] =>
   causesOf(storyOf(factsOf(place, more)));
+
+test('16.5 delivered: with the place of the event in the history of its channel, if it is in one', () => {
+  const textAt = (offset?: number) =>
+    storyOf(factsOf({ delivery: { ...DELIVERY, offset } })).parts[0]?.findings[0]?.text;
+  expect([textAt(), textAt(42)]).toEqual([
+    '1 socket got it (1 on web-2/7)',
+    '1 socket got it (1 on web-2/7), as event 42 of the channel',
+  ]);
+});
 
 describe('other nodes', () => {
   test('16.5 not_received: a node had subscribers and notes no delivery, also when another one has some', () => {

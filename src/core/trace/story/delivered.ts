@@ -9,7 +9,10 @@ import { byPlace, counted, countedWere, duration, earliest, latest, sumOf } from
 const SOON_MS = 10_000;
 
 /** The deliveries of a part, added up. */
-export interface Delivered extends Omit<DeliveryFacts, 'app' | 'channel' | 'fingerprint' | 'atMs'> {
+export interface Delivered extends Omit<
+  DeliveryFacts,
+  'app' | 'channel' | 'fingerprint' | 'atMs' | 'offset'
+> {
   /** False: no process notes a delivery. */
   readonly isNoted: boolean;
 }
@@ -44,8 +47,14 @@ export function deliveredFindings(followed: FollowedPart, request: RequestFacts)
 
 const socketsOf = ({ delivery }: Place): number => delivery?.sockets ?? 0;
 
-const gotIt = (places: readonly Place[], sockets: number): Finding =>
-  finding('delivered', `${counted(sockets, 'socket')} got it (${byPlace(places, socketsOf)})`);
+function gotIt(places: readonly Place[], sockets: number): Finding {
+  const offset = places.find(({ delivery }) => delivery?.offset !== undefined)?.delivery?.offset;
+  const position = offset === undefined ? '' : `, as event ${offset} of the channel`;
+  return finding(
+    'delivered',
+    `${counted(sockets, 'socket')} got it (${byPlace(places, socketsOf)})${position}`,
+  );
+}
 
 /** The sender of a client event is always left out. */
 function exclusion({ excluded, sockets, subscribers }: Delivered, { part }: FollowedPart): Finding[] {

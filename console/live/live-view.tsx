@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { plural } from '../format.ts';
+import { numberOf, plural } from '../format.ts';
 import { FilterBar, NO_FILTER } from './filter-bar.tsx';
 import { LiveLine } from './live-line.tsx';
 import { hasText, kindOf, KINDS, type Line, MAX_LINES, withLines } from './lines.ts';
@@ -53,7 +53,7 @@ export function LiveView({ onLoggedOut }: { readonly onLoggedOut: () => void }) 
           Clear
         </button>
         <span class="hint">
-          {plural(shown.length, 'line')} of {plural(lines.length, 'line')}; the last {MAX_LINES} are kept
+          {numberOf(shown.length)} of {plural(lines.length, 'line')}; the last {MAX_LINES} are kept
         </span>
       </div>
       {shown.length === 0 ? (

@@ -202,7 +202,7 @@ withChromium('the console in a browser', () => {
       async () => {
         await app.post('/batch_events', { batch: Array.from({ length: 10 }, () => event) });
         sent += 10;
-        return sent % 500 === 0 && (await page.getByText('2,000 lines of 2,000 lines').count()) > 0;
+        return sent % 500 === 0 && (await page.getByText('2,000 of 2,000 lines').count()) > 0;
       },
       () => `2000 lines of ${sent}`,
       3 * LONG_MS,

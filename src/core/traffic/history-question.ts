@@ -1,3 +1,4 @@
+import type { ProcessName } from '../live/inspect/questions.ts';
 import { count, listOf, NotReadable, object, oneOf, optional, type Reader, text } from '../trace/readers.ts';
 import {
   HISTORY_COUNTS,
@@ -15,13 +16,7 @@ export interface HistoryQuestion extends HistoryQuery {
 }
 
 /** Answer of one process. */
-export interface HistoryAnswer {
-  /** Drawn at its start. */
-  readonly process: string;
-  /** Its name in the cluster; `undefined`: there is none. */
-  readonly node?: string | undefined;
-  readonly host: string;
-  readonly pid: number;
+export interface HistoryAnswer extends ProcessName {
   readonly part?: HistoryPart | undefined;
 }
 

@@ -33,7 +33,11 @@ export function concernsOf(status: ServerStatus, nowMs: number): readonly Concer
   const isRedisAway = redis.some(({ ready, problem }) => ready === false || problem !== undefined);
   return [
     ...(isRedisAway
-      ? [{ text: 'Redis does not answer: what this server publishes does not reach the other nodes.' }]
+      ? [
+          {
+            text: 'Redis does not answer: what this server publishes does not reach the other nodes, and what they do is not shown.',
+          },
+        ]
       : []),
     ...warningsOf(status),
     ...limitsOf(status, nowMs),

@@ -63,9 +63,10 @@ const HEAD = [
   'Memory',
 ];
 
-/** Each process of the cluster as it was in the last ten seconds; nothing for a server that is alone. */
+/** Each process of the cluster as it was in the last ten seconds; nothing for a server that is alone. Says whose figures are missing, but for Redis, of which the state says it. */
 export function NodeTable({ nodes: { nodes, silent, stepMs } }: { readonly nodes: Nodes }) {
-  if (nodes.length < 2 && silent?.length === 0) return null;
+  const missing = silent ?? [];
+  if (nodes.length < 2 && missing.length === 0) return null;
   const seconds = stepMs / 1000;
   const row = ({ figures, ...process }: NodeRow) => {
     const shown = (figure: Figure, show: (value: number) => string): string => {
@@ -86,7 +87,7 @@ export function NodeTable({ nodes: { nodes, silent, stepMs } }: { readonly nodes
   };
   return (
     <section aria-label="Nodes">
-      <Missing silent={silent} />
+      <Missing silent={missing} />
       <Table label="Nodes" head={HEAD} rows={nodes.map(row)} none="No node answers." />
     </section>
   );

@@ -16,6 +16,8 @@ const newest = Math.max(
 );
 const builtMs = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
+// Whatever the environment is: a build for development names folders of the machine.
+process.env.NODE_ENV = 'production';
 if (builtMs <= newest)
   await build({
     configFile: fileURLToPath(new URL('../console/vite.config.ts', import.meta.url)),

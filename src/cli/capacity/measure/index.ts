@@ -26,6 +26,7 @@ const DELIVERY_TIMEOUT_MS = 10_000;
 
 /** Measures CPU and memory of the server. Rejects with a sentence if it cannot be measured. */
 export async function measure({ seconds, payloadBytes, openFiles }: MeasureOptions): Promise<Measured> {
+  const sockets = socketsWithin(openFiles);
   const server = await ServerProcess.start();
   const publisher = new Publisher(server.app, payloadBytes);
   const subscribers: Subscriber[] = [];
@@ -33,9 +34,6 @@ export async function measure({ seconds, payloadBytes, openFiles }: MeasureOptio
     const ms = (seconds * 1000) / 3;
     const empty = await server.usage('memory');
     // First: later the process would reuse memory that it has freed.
-    const sockets = Math.min(SOCKETS, (openFiles ?? 256) - OTHER_FILES);
-    if (sockets < FEW)
-      throw new Error(`ulimit -n ${openFiles}: expected at least ${FEW + OTHER_FILES} open files`);
     const memory = await memoryOf(server, subscribers, sockets, 1000 * seconds);
     const connect = (): Promise<void> => handshake(server);
     await warmUp(WARM_HANDSHAKES, 1000 * seconds, connect);
@@ -57,6 +55,14 @@ export async function measure({ seconds, payloadBytes, openFiles }: MeasureOptio
     publisher.close();
     await server.close();
   }
+}
+
+/** Sockets that the measurement opens. Throws for so few open files that nothing can be measured, not even a server starts. */
+function socketsWithin(openFiles = 256): number {
+  const sockets = Math.min(SOCKETS, openFiles - OTHER_FILES);
+  if (sockets < FEW)
+    throw new Error(`ulimit -n ${openFiles}: expected at least ${FEW + OTHER_FILES} open files`);
+  return sockets;
 }
 
 /** Repeats a task until the server has compiled its code, which a busy machine takes longer for. */

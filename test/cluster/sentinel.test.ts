@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Redis } from 'ioredis';
 import { openRedisStores } from '../../src/stores/redis/index.ts';
+import { connect, openServer } from '../../src/stores/redis/link/client.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import { MASTER_NAME, startSentinels, type TestSentinels } from '../support/redis-groups.ts';
 import type { TestRedis } from '../support/redis.ts';
+import { SentinelView } from '../support/sentinel-view.ts';
 import { eventually } from '../support/wire.ts';
 import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 
@@ -109,3 +112,46 @@ test('4.4 after a failover publishing works within 12 seconds, nodes write their
   }
   expect(presenceEvents()).toEqual(eventsBefore);
 }, 60_000);
+
+describe('a Sentinel that does not answer when the node subscribes again', () => {
+  /** A connection to the master whose Sentinel was away for a moment, and has not answered yet. */
+  async function subscribingAgain(commandTimeoutMs: number) {
+    const group = await startSentinels();
+    onTestFinished(() => group.close());
+    const [sentinel] = group.addresses;
+    const view = await SentinelView.open(sentinel?.port ?? 0, new Map());
+    onTestFinished(() => view.close());
+    const sentinels = [{ host: '127.0.0.1', port: view.port }];
+    const client = openServer({ ...nodeOptions({ sentinels, sentinelName: MASTER_NAME }), commandTimeoutMs });
+    onTestFinished(() => client.disconnect());
+    await connect(client);
+    await eventually(() => view.subscribes === 1, 'the node waits for notices');
+    view.isMute = true;
+    view.cut();
+    view.heal();
+    await eventually(() => view.subscribes === 2, 'the node subscribes again');
+    return client;
+  }
+
+  const rejections: unknown[] = [];
+  const note = (error: unknown) => void rejections.push(error);
+  beforeAll(() => void process.on('unhandledRejection', note));
+  afterAll(() => void process.off('unhandledRejection', note));
+
+  test('3.13 leaves no error to nobody when the connection to the master is opened again meanwhile', async () => {
+    const client = await subscribingAgain(5000);
+    client.disconnect();
+    await eventually(() => client.status === 'end', 'the connection has ended');
+    await setImmediate();
+    expect(rejections).toEqual([]);
+  });
+
+  test('3.13 leaves no error to nobody when its answer does not come in time', async () => {
+    const commandTimeoutMs = 200;
+    const client = await subscribingAgain(commandTimeoutMs);
+    // The same limit, begun later.
+    await expect(client.call('WAIT', '9', '2000')).rejects.toThrow('Command timed out');
+    await setImmediate();
+    expect(rejections).toEqual([]);
+  });
+});

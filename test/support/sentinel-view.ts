@@ -17,6 +17,9 @@ export class SentinelView {
   readonly #open = new Set<Socket>();
   readonly #subscribed = new WeakSet<Socket>();
   #isCut = false;
+  #subscribes = 0;
+  /** True: SUBSCRIBE is not answered any more. */
+  isMute = false;
 
   private constructor(sentinel: number, proxyPorts: ReadonlyMap<number, number>) {
     this.#proxyPorts = proxyPorts;
@@ -41,6 +44,11 @@ export class SentinelView {
 
   get port(): number {
     return (this.#server.address() as { port: number }).port;
+  }
+
+  /** Times that the node has subscribed to notices of failovers. */
+  get subscribes(): number {
+    return this.#subscribes;
   }
 
   /** Disconnects the node from the Sentinels until `heal`. */
@@ -84,6 +92,8 @@ export class SentinelView {
         return '*0\r\n';
       case `subscribe ${TOPIC}`:
         this.#subscribed.add(socket);
+        this.#subscribes += 1;
+        if (this.isMute) return '';
         return `*3\r\n${bulk('subscribe')}${bulk(TOPIC)}:1\r\n`;
       default:
         return name.toLowerCase() === 'hello' ? "-ERR unknown command 'HELLO'\r\n" : '+OK\r\n';

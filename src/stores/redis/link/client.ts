@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Cluster, Redis } from 'ioredis';
 import { backoffMs } from '../../../core/util/backoff.ts';
+import { ignore } from '../../../core/util/ignore.ts';
 import type { Address, RedisServers } from './servers.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -118,15 +119,25 @@ function withErrorListeners(client: Redis): Redis {
     stream?.on('error', () => undefined);
   };
   client.on('connecting', () => setImmediate(guard));
-  client.on('connect', () => setImmediate(() => addSentinelErrorListeners(client)));
+  client.on('connect', () => setImmediate(() => guardSentinels(client)));
   return client.on('error', guard);
 }
 
-/** Adds error listeners to the connections that wait for a failover notice: ioredis has none there and would print errors. */
-function addSentinelErrorListeners(client: Redis): void {
+/**
+ * Handles the errors of the connections that wait for a failover notice. ioredis has no listeners there and would print errors; and
+ * after a reconnect it subscribes again without handling a rejection, which comes when the connection closes before the answer.
+ */
+function guardSentinels(client: Redis): void {
   const { connector } = client as unknown as { readonly connector?: Connector };
-  for (const sentinel of connector?.failoverDetector?.sentinels ?? [])
-    sentinel.client.on('error', () => undefined);
+  for (const { client: sentinel } of connector?.failoverDetector?.sentinels ?? []) {
+    sentinel.on('error', ignore);
+    const subscribe = sentinel.subscribe.bind(sentinel) as (...given: unknown[]) => Promise<unknown>;
+    sentinel.subscribe = (...given: unknown[]) => {
+      const subscribed = subscribe(...given);
+      subscribed.catch(ignore);
+      return subscribed;
+    };
+  }
 }
 
 interface Connector {

@@ -1,7 +1,13 @@
 import type { Member } from '#protocol';
 import type { LiveFeed } from '../live/feed.ts';
+import type { ChannelRef } from '../ports/channel-ref.ts';
 import type { Membership } from '../ports/membership.ts';
-import type { LocalChannel } from './local-channel.ts';
+
+/** A channel of this node, with the subscriptions that it has here. */
+interface OccupiedChannel {
+  readonly ref: ChannelRef;
+  readonly occupants: number;
+}
 
 /** Reports what changed on a channel of this node to the membership that all nodes share. */
 export class MembershipReport {
@@ -17,7 +23,7 @@ export class MembershipReport {
    * Reports a subscription that was added. `member`: the user who was not on the channel here before.
    * `undefined`: only a count is reported, which is not waited for.
    */
-  joined(channel: LocalChannel, member: Member | undefined, socketId: string): Promise<void> | undefined {
+  joined(channel: OccupiedChannel, member: Member | undefined, socketId: string): Promise<void> | undefined {
     const { ref, occupants: subscriptions } = channel;
     if (this.#live.isWatched && subscriptions === 1) this.#live.occupancy('occupied', ref);
     if (subscriptions === 1 || member !== undefined)
@@ -30,7 +36,7 @@ export class MembershipReport {
    * Reports a subscription that was removed. `member`: the user who is not on the channel here any more.
    * `undefined`: only a count is reported, which is not waited for.
    */
-  left(channel: LocalChannel, member: Member | undefined): Promise<void> | undefined {
+  left(channel: OccupiedChannel, member: Member | undefined): Promise<void> | undefined {
     const { ref, occupants: subscriptions } = channel;
     if (subscriptions === 0 || member !== undefined)
       return this.#membership.leave(ref, { subscriptions, member });

@@ -1,6 +1,9 @@
 /** Path of the admin API as the browser sees it: a proxy may put a prefix in front. */
 export const ADMIN = location.pathname.replace(/\/console\/?.*$/, '');
 
+/** Time that a question has. Actions have no limit: some of them take minutes. */
+const READ_MS = 10_000;
+
 export type Mode = 'on' | 'read';
 
 /** An answer that is not 200; `status` 0: none came. */
@@ -13,11 +16,12 @@ export class Failure extends Error {
   }
 }
 
-async function ask(method: string, path: string, body?: object): Promise<unknown> {
+async function ask(method: string, path: string, body?: object, signal?: AbortSignal): Promise<unknown> {
   const headers = { 'x-wavehall-console': ADMIN, ...(body && { 'content-type': 'application/json' }) };
   const answer = await fetch(ADMIN + path, {
     ...{ method, headers, credentials: 'same-origin', cache: 'no-store' },
     ...(body && { body: JSON.stringify(body) }),
+    ...(signal && { signal }),
   }).catch(() => {
     throw new Failure(0, 'The server does not answer.');
   });
@@ -30,7 +34,8 @@ async function ask(method: string, path: string, body?: object): Promise<unknown
   );
 }
 
-export const read = (path: string): Promise<unknown> => ask('GET', path);
+export const read = (path: string): Promise<unknown> =>
+  ask('GET', path, undefined, AbortSignal.timeout(READ_MS));
 
 /** Sends an action; in read-only mode each is refused. */
 export const act = (path: string, body: object = {}): Promise<unknown> => ask('POST', path, body);

@@ -3,6 +3,8 @@ import { type Line, linesIn } from './lines.ts';
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
+/** Time that a handshake has. */
+const HANDSHAKE_MS = 5000;
 /** The server sends at least an empty line every 5 s. */
 const SILENCE_MS = 15_000;
 
@@ -31,15 +33,18 @@ export function watchLive(filter: LiveFilter, handlers: LiveHandlers): () => voi
   const open = (): void => {
     handlers.onState('connecting');
     socket = new WebSocket(urlOf(filter));
-    const silence = (): void => {
+    const closeAfter = (ms: number): void => {
       clearTimeout(timer);
-      timer = setTimeout(() => socket?.close(), SILENCE_MS);
+      timer = setTimeout(() => socket?.close(), ms);
     };
-    silence();
-    socket.onopen = () => handlers.onState('open');
+    closeAfter(HANDSHAKE_MS);
+    socket.onopen = () => {
+      closeAfter(SILENCE_MS);
+      handlers.onState('open');
+    };
     socket.onmessage = ({ data }) => {
       waitMs = FIRST_WAIT_MS;
-      silence();
+      closeAfter(SILENCE_MS);
       const lines = linesIn(String(data));
       if (lines.length > 0) handlers.onLines(lines);
     };

@@ -77,7 +77,7 @@ export async function openAdmin(
     liveUpgrades: liveUpgrades(http.server),
     history: openHistory({ traffic, workers, isOpen, nodeQuestions: deps.inspection.nodeQuestions }),
     inspection: new Inspection(deps.inspection, workers),
-    console: deps.console?.open(workers),
+    console: await deps.console?.open(workers),
     trace,
     webhooks,
     auth,

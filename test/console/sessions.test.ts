@@ -1,6 +1,6 @@
 /** Log-in, sessions and their rights, on a real server. */
 import { randomBytes } from 'node:crypto';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import {
   LoginAttempts,
   MAX_ADDRESSES,
@@ -9,7 +9,7 @@ import {
 } from '../../src/admin/console/login-attempts.ts';
 import { MAX_SESSIONS, SESSION_MS, Sessions } from '../../src/admin/console/sessions.ts';
 import { SharedSessions } from '../../src/server/access/console-sessions.ts';
-import { LONG_MS, operated, startOperated, TOKEN } from '../cli/operated-server.ts';
+import { LONG_MS, operate, operated, startOperated, TOKEN } from '../cli/operated-server.ts';
 import { APP } from '../support/app.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestServer } from '../support/server.ts';
@@ -261,6 +261,15 @@ test('17.3 a cookie that was stolen does nothing on a page of another origin, an
       (await ask(server, 'GET', '/admin/status', { ...pageHeaders(server), cookie: `${name}=${value}` }))
         .status,
     ).toBe(401);
+});
+
+test('17.2, 2.13 a session outlives a restart of all workers during which nobody asks for it', async () => {
+  const redis = await startRedis();
+  onTestFinished(() => redis.close());
+  const server = await startOperated(operated(redis), ['--workers', '2']);
+  const { cookie = '' } = await loggedIn(server);
+  expect((await operate(server, ['restart'])).code).toBe(0);
+  for (let asked = 0; asked < 4; asked += 1) expect((await session(server, cookie)).status).toBe(200);
 });
 
 test('17.3 an action needs the header of the page and its origin; the log has a line for each', async () => {

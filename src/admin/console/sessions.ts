@@ -17,6 +17,11 @@ export class Sessions {
     }
   }
 
+  /** Digests with the ends of their sessions, in the order in which they were opened. */
+  entries(): Iterable<[digest: string, untilMs: number]> {
+    return this.#untilMs.entries();
+  }
+
   /** End of a session; `undefined`: there is no such session. */
   untilMs(digest: string, nowMs: number): number | undefined {
     const untilMs = this.#untilMs.get(digest);

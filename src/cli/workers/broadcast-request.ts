@@ -14,6 +14,7 @@ export class BroadcastRequest<W> {
 
   /** Calls `send` for each worker; the worker answers with the same `id`. */
   async ask(workers: readonly W[], send: (worker: W, id: number) => void): Promise<unknown[]> {
+    if (workers.length === 0) return [];
     const id = (this.#last += 1);
     const answers: unknown[] = [];
     await new Promise<void>((resolve) => {

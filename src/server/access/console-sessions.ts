@@ -12,8 +12,8 @@ interface KnownSession {
 }
 
 /**
- * Sessions of the console for all workers: one is opened and closed on each, and a worker that began later asks for it. Ids
- * leave no process, only their digests do.
+ * Sessions of the console for all workers: one is opened and closed on each, and a worker that begins later learns those that are
+ * open. Ids leave no process, only their digests do.
  */
 export class SharedSessions implements SessionStore {
   readonly #own: Sessions;
@@ -28,7 +28,15 @@ export class SharedSessions implements SessionStore {
     this.#asks = new RequestBucket(clock());
     workers?.onRequest('console-open', (session) => this.#add(session as KnownSession));
     workers?.onRequest('console-close', (session) => this.#own.close((session as KnownSession).digest));
+    workers?.onRequest('console-list', () => this.#list());
     workers?.onRequest('console-find', (session) => this.#find(session as KnownSession));
+  }
+
+  /** Learns the sessions of the workers that serve already. Call it before this one serves: they may be replaced then. */
+  async learn(): Promise<void> {
+    const lists = ((await this.#workers?.requestAll('console-list')) ?? []) as KnownSession[][];
+    const known = lists.flat().sort((one, other) => one.untilMs - other.untilMs);
+    for (const session of known) this.#add(session);
   }
 
   async open(): Promise<string> {
@@ -54,6 +62,10 @@ export class SharedSessions implements SessionStore {
     const session = { digest: digestOf(id), untilMs: 0 };
     this.#own.close(session.digest);
     await this.#workers?.requestAll('console-close', session);
+  }
+
+  #list(): KnownSession[] {
+    return [...this.#own.entries()].map(([digest, untilMs]) => ({ digest, untilMs }));
   }
 
   #add({ digest, untilMs }: KnownSession): true {

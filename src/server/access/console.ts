@@ -13,7 +13,8 @@ import { SharedSessions } from './console-sessions.ts';
 
 /** The console of a server, before it is known whether there are workers. */
 export interface ConsoleSource {
-  open(workers: WorkerGroup | undefined): ConsoleOptions;
+  /** Resolves once the sessions of other workers are known. */
+  open(workers: WorkerGroup | undefined): Promise<ConsoleOptions>;
 }
 
 /** Makes what the console needs (SPEC 17); `undefined` when it is off. */
@@ -28,11 +29,12 @@ export function consoleSource(
     const { remoteAddress: address, secure: isSecure } = peers.read(request);
     return { address, isSecure, isProxied: peers.isProxy(request) };
   };
-  const open = (workers: WorkerGroup | undefined): ConsoleOptions => ({
-    ...{ mode, refusals, logger, client, folder: pageFolder() },
-    sessions: new SharedSessions(new Sessions(), workers),
-    attempts: new SharedAttempts(new LoginAttempts(), workers),
-  });
+  const open = async (workers: WorkerGroup | undefined): Promise<ConsoleOptions> => {
+    const sessions = new SharedSessions(new Sessions(), workers);
+    await sessions.learn();
+    const attempts = new SharedAttempts(new LoginAttempts(), workers);
+    return { mode, refusals, logger, client, folder: pageFolder(), sessions, attempts };
+  };
   return { open };
 }
 

@@ -1,5 +1,5 @@
 /** Overview and Live in Chromium while nodes die, Redis is away, and a new version is rolled out. */
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, WebSocketRoute } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { LONG_MS, operate, operated, startOperated } from '../../cli/operated-server.ts';
 import { launchChromium, withChromium } from '../../support/browser.ts';
@@ -116,6 +116,27 @@ withChromium('the console while something fails', () => {
       .waitFor();
     expect(await overview.getByLabel('Admin token').count()).toBe(0);
     expect(problems).toEqual([]);
+  });
+
+  test('17.5 the live view goes on when the server does not answer a question that it was asked in between', async () => {
+    const server = await startOperated(operated());
+    const { live } = await openBoth(server);
+    let unanswered = 0;
+    await live.route('**/admin/console/session', (route) => {
+      unanswered += 1;
+      return unanswered === 1 ? undefined : route.continue();
+    });
+    const sockets: WebSocketRoute[] = [];
+    await live.routeWebSocket(/live\/socket/, (socket) => {
+      sockets.push(socket);
+      socket.connectToServer();
+    });
+    await openView(live, 'Overview');
+    await openView(live, 'Live');
+    await eventually(() => sockets.length === 1, 'the live socket', LONG_MS);
+    await sockets[0]?.close();
+    await eventually(() => unanswered === 1 && sockets.length === 2, 'another live socket', LONG_MS);
+    await publishUntilShown(server, live, 'after');
   });
 
   test('17.2 behind a balancer that moves on to a new node both pages ask for its token, and go on there', async () => {

@@ -46,3 +46,13 @@ export const logIn = async (token: string): Promise<Mode> =>
   ((await ask('POST', '/console/session', { token })) as { mode: Mode }).mode;
 
 export const logOut = (): Promise<unknown> => ask('DELETE', '/console/session');
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** Path of a question to the admin API; what is empty is left out. */
+export function pathOf(path: string, query: Query): string {
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined || value === '' || value === 0 ? [] : [[name, String(value)]],
+  );
+  return `${path}?${new URLSearchParams(given)}`;
+}

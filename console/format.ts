@@ -15,6 +15,8 @@ export const momentOf = (ms: number): string => moment.format(ms);
 
 export const numberOf = (value: number): string => (Math.abs(value) < 10 ? fine : whole).format(value);
 
+export const milliseconds = (value: number): string => `${numberOf(value)} ms`;
+
 const UNITS = ['B', 'kB', 'MB', 'GB'] as const;
 
 export function bytesOf(bytes: number): string {

@@ -1,7 +1,8 @@
-import { useContext, useEffect, useState } from 'preact/hooks';
-import { act, read } from '../api.ts';
+import { useContext, useState } from 'preact/hooks';
+import { act } from '../api.ts';
 import { ReadOnly } from '../shell/table.tsx';
 import { useAction } from '../shell/use-action.ts';
+import { useAppIds } from '../shell/use-app-ids.ts';
 import { ModeContext } from '../shell/mode.ts';
 import type { ViewProps } from '../shell/view-props.ts';
 import { faultIn } from './json-place.ts';
@@ -67,17 +68,6 @@ const publish = async ({ app, channels, name, data, socket }: Draft): Promise<{ 
   const given = socket.trim() === '' ? event : { ...event, socket_id: socket.trim() };
   return (await act('/events', given)) as { id: string | null };
 };
-
-function useAppIds(): readonly string[] {
-  const [ids, setIds] = useState<readonly string[]>([]);
-  useEffect(() => {
-    read('/apps').then(
-      (answer) => setIds((answer as { apps: { id: string }[] }).apps.map(({ id }) => id)),
-      () => undefined,
-    );
-  }, []);
-  return ids;
-}
 
 interface FieldsProps {
   readonly draft: Draft;

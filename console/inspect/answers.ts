@@ -99,16 +99,6 @@ export interface ConnectionAnswer {
   readonly silent: Silent;
 }
 
-export type Query = Readonly<Record<string, string | number | undefined>>;
-
-/** Path of a question to the admin API; what is empty is left out. */
-export function pathOf(path: string, query: Query): string {
-  const given = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined || value === '' || value === 0 ? [] : [[name, String(value)]],
-  );
-  return `${path}?${new URLSearchParams(given)}`;
-}
-
 /** Asks the server again and again. */
 export function useAnswer<T>(path: string, everyMs: number, onLoggedOut: () => void): Polled<T> {
   const ask = useCallback(() => read(path) as Promise<T>, [path]);

@@ -1,8 +1,9 @@
 import { useState } from 'preact/hooks';
+import { pathOf } from '../api.ts';
 import { bytesOf, durationOf, plural } from '../format.ts';
 import { Masked } from '../live/masked.tsx';
 import { channelLink, linkTo, userLink, useParams } from '../shell/route.ts';
-import { type ChannelAnswer, type KeptEvent, pathOf, useAnswer } from './answers.ts';
+import { type ChannelAnswer, type KeptEvent, useAnswer } from './answers.ts';
 import { NameSearch } from './name-search.tsx';
 import { Connections, Missing, Table } from './parts.tsx';
 

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { pathOf } from '../api.ts';
 import { bytesOf, durationOf, momentOf, numberOf, plural } from '../format.ts';
 import { channelLink, userLink, useParams } from '../shell/route.ts';
 import { Actions } from './actions.tsx';
@@ -7,7 +8,6 @@ import {
   type ConnectionAnswer,
   type ConnectionRow,
   type OpenConnection,
-  pathOf,
   type ProcessName,
   useAnswer,
 } from './answers.ts';

@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { pathOf } from '../api.ts';
 import { plural } from '../format.ts';
 import { linkTo, type Params } from '../shell/route.ts';
-import { type FoundNames, pathOf, useAnswer } from './answers.ts';
+import { type FoundNames, useAnswer } from './answers.ts';
 import { AppField, Missing, Place } from './parts.tsx';
 
 const POLL_MS = 15_000;

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
-import { read } from '../api.ts';
+import { useEffect } from 'preact/hooks';
 import { momentOf, plural, timeOf } from '../format.ts';
 import { connectionLink, userLink } from '../shell/route.ts';
+import { useAppIds } from '../shell/use-app-ids.ts';
 import type { Frame, Having, ProcessName, Silent } from './answers.ts';
 
 /** Names a process as an operator finds it. All of it is text of other nodes. */
@@ -40,13 +40,7 @@ export function AppField({
   readonly app: string | undefined;
   readonly onChange: (app: string, isFirst: boolean) => void;
 }) {
-  const [ids, setIds] = useState<readonly string[]>([]);
-  useEffect(() => {
-    read('/apps').then(
-      (answer) => setIds((answer as { apps: { id: string }[] }).apps.map(({ id }) => id)),
-      () => undefined,
-    );
-  }, []);
+  const ids = useAppIds();
   const [first] = ids;
   useEffect(() => {
     if (app === undefined && first !== undefined) onChange(first, true);

@@ -1,6 +1,7 @@
+import { pathOf } from '../api.ts';
 import { linkTo, userLink, useParams } from '../shell/route.ts';
 import { Actions } from './actions.tsx';
-import { pathOf, useAnswer, type UserAnswer } from './answers.ts';
+import { useAnswer, type UserAnswer } from './answers.ts';
 import { NameSearch } from './name-search.tsx';
 import { Connections, Missing } from './parts.tsx';
 

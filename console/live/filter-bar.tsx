@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { read } from '../api.ts';
+import { useAppIds } from '../shell/use-app-ids.ts';
 import { KINDS } from './lines.ts';
 import type { LiveFilter } from './live-socket.ts';
 
@@ -105,13 +105,7 @@ function Name({ label, hint, value, onChange }: NameProps) {
 }
 
 function AppChoice({ app, onChange }: { readonly app: string; readonly onChange: (app: string) => void }) {
-  const [ids, setIds] = useState<readonly string[]>([]);
-  useEffect(() => {
-    read('/apps').then(
-      (answer) => setIds((answer as { apps: { id: string }[] }).apps.map(({ id }) => id)),
-      () => undefined,
-    );
-  }, []);
+  const ids = useAppIds();
   return (
     <label>
       App

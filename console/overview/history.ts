@@ -1,4 +1,4 @@
-import { read } from '../api.ts';
+import { pathOf, read } from '../api.ts';
 
 export type Values = readonly (number | null)[];
 
@@ -35,7 +35,7 @@ export const historyReader =
   };
 
 const ask = async ({ app, node }: Wanted, since: number): Promise<History> =>
-  (await read(`/history?${new URLSearchParams({ since: String(since), app, node }).toString()}`)) as History;
+  (await read(pathOf('/history', { since, app, node }))) as History;
 
 function joined(known: History, added: History): History {
   const keep = (before: Values, after: Values): Values => [...before, ...after].slice(added.points);

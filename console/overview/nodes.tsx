@@ -1,5 +1,5 @@
-import { read } from '../api.ts';
-import { bytesOf, numberOf } from '../format.ts';
+import { pathOf, read } from '../api.ts';
+import { bytesOf, milliseconds, numberOf } from '../format.ts';
 import type { ProcessName, Silent } from '../inspect/answers.ts';
 import { Missing, Place } from '../inspect/parts.tsx';
 import { Table } from '../shell/table.tsx';
@@ -20,7 +20,7 @@ export interface Nodes {
 
 /** Makes what reads the nodes. `app`: whose counts; empty: those of all apps together. */
 export const nodesReader = (app: string) => async (): Promise<Nodes> =>
-  (await read(`/nodes${app === '' ? '' : `?app=${encodeURIComponent(app)}`}`)) as Nodes;
+  (await read(pathOf('/nodes', { app }))) as Nodes;
 
 /** Chooses whose traffic the charts show: that of this server, of all nodes, or of one process. */
 export function NodeField({
@@ -92,5 +92,3 @@ export function NodeTable({ nodes: { nodes, silent, stepMs } }: { readonly nodes
     </section>
   );
 }
-
-export const milliseconds = (value: number): string => `${numberOf(value)} ms`;

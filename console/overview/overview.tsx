@@ -1,8 +1,8 @@
 import { useMemo, useState } from 'preact/hooks';
-import { bytesOf, numberOf } from '../format.ts';
+import { bytesOf, milliseconds, numberOf } from '../format.ts';
 import { Chart } from './chart.tsx';
 import { type History, historyReader, perSecond } from './history.ts';
-import { milliseconds, NodeField, type Nodes, nodesReader, NodeTable } from './nodes.tsx';
+import { NodeField, type Nodes, nodesReader, NodeTable } from './nodes.tsx';
 import { readStatus, Status } from './status.tsx';
 import { usePoll } from './use-poll.ts';
 

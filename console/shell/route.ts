@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 
 export type Params = Readonly<Record<string, string>>;
 
@@ -23,14 +23,21 @@ export const channelLink = (app: string, channel: string): string => linkTo('cha
 export const userLink = (app: string, user: string): string => linkTo('users', { app, user });
 export const connectionLink = (app: string, socket: string): string => linkTo('connection', { app, socket });
 
-/** The values of the present hash, and a way to others; with `replace` the browser's Back does not return to these. */
-export function useParams(): readonly [Params, (view: string, params: Params, replace?: boolean) => void] {
-  const [params, setParams] = useState(() => paramsIn(location.hash));
+/** The present hash. */
+export function useHash(): string {
+  const [hash, setHash] = useState(location.hash);
   useEffect(() => {
-    const change = (): void => setParams(paramsIn(location.hash));
+    const change = (): void => setHash(location.hash);
     addEventListener('hashchange', change);
     return () => removeEventListener('hashchange', change);
   }, []);
+  return hash;
+}
+
+/** The values of the present hash, and a way to others; with `replace` the browser's Back does not return to these. */
+export function useParams(): readonly [Params, (view: string, params: Params, replace?: boolean) => void] {
+  const hash = useHash();
+  const params = useMemo(() => paramsIn(hash), [hash]);
   const go = (view: string, to: Params, replace = false): void => {
     if (replace) location.replace(linkTo(view, to));
     else location.hash = linkTo(view, to);

@@ -1,5 +1,5 @@
 import type { ComponentType } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { logOut, type Mode } from '../api.ts';
 import { Channels } from '../inspect/channels.tsx';
 import { ConnectionView } from '../inspect/connection-view.tsx';
@@ -7,7 +7,7 @@ import { Users } from '../inspect/users.tsx';
 import { LiveView } from '../live/live-view.tsx';
 import { Overview } from '../overview/overview.tsx';
 import { ModeContext } from './mode.ts';
-import { viewIn } from './route.ts';
+import { useHash, viewIn } from './route.ts';
 import { PART_VIEWS } from './part-views.ts';
 import { useParts } from './use-parts.ts';
 import type { ViewProps } from './view-props.ts';
@@ -39,13 +39,8 @@ interface ShellProps {
 export function Shell({ mode, onLogOut }: ShellProps) {
   const parts = useParts();
   const views = VIEWS.filter(({ part }) => part === undefined || parts?.has(part) === true);
-  const [hash, setHash] = useState(location.hash);
+  const hash = useHash();
   const view = views.find(({ path }) => path === viewIn(hash)) ?? views[0];
-  useEffect(() => {
-    const change = (): void => setHash(location.hash);
-    addEventListener('hashchange', change);
-    return () => removeEventListener('hashchange', change);
-  }, []);
   const title = view?.title ?? '';
   useEffect(() => void (document.title = `${title} – Wavehall`), [title]);
   const leave = (): void => void logOut().then(onLogOut, onLogOut);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readOr } from '../../src/core/trace/readers.ts';
+import { readOr } from '../../src/core/util/readers.ts';
 import {
   HISTORY_COUNTS,
   HISTORY_STEP_MS,

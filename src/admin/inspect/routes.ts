@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { BadRequest, Conflict } from '../requests.ts';
 import { MAX_BODY_BYTES } from '../routes/answers.ts';
-import { Fields } from './query.ts';
+import { Fields } from '../fields.ts';
 import type { ConnectionQuery, InspectionSource, UserQuery } from './source.ts';
 
 /** Adds the routes that show channels, users and connections (SPEC 17.7, 17.8), and those that close connections (SPEC 17.9). */

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { Fields } from '../inspect/query.ts';
+import { Fields } from '../fields.ts';
 import { BadRequest } from '../requests.ts';
 
 interface HistoryWanted {

@@ -9,7 +9,7 @@ import type {
   RequestFacts,
   TraceQuestion,
 } from './facts.ts';
-import { count, details, listOf, object, oneOf, optional, type Reader, text } from './readers.ts';
+import { count, details, listOf, object, oneOf, optional, type Reader, text } from '../util/readers.ts';
 
 /** More characters than any setting allows names to have. */
 const name = text(1024);

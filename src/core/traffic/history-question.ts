@@ -1,5 +1,5 @@
 import type { ProcessName } from '../live/inspect/questions.ts';
-import { count, listOf, NotReadable, object, oneOf, optional, type Reader, text } from '../trace/readers.ts';
+import { count, listOf, NotReadable, object, oneOf, optional, type Reader, text } from '../util/readers.ts';
 import {
   HISTORY_COUNTS,
   HISTORY_STEPS,

@@ -1,5 +1,5 @@
 import type { NodeQuestions } from '../../core/ports/nodes/node-questions.ts';
-import { type Reader, readOr } from '../../core/trace/readers.ts';
+import { type Reader, readOr } from '../../core/util/readers.ts';
 import type { WorkerGroup } from '../worker-group.ts';
 
 /** Answer with the process that gave it. */

@@ -3,7 +3,7 @@ import type { NodeQuestions } from '../../core/ports/nodes/node-questions.ts';
 import type { FollowedFacts, FoundFacts, TraceQuery, TraceQuestion } from '../../core/trace/facts.ts';
 import { type AskAll, lookUp, type TraceFacts } from '../../core/trace/look-up.ts';
 import { readFollowed, readFound, readQuestion } from '../../core/trace/read-facts.ts';
-import type { Reader } from '../../core/trace/readers.ts';
+import type { Reader } from '../../core/util/readers.ts';
 import { type Story, storyOf } from '../../core/trace/story/index.ts';
 import type { Trace } from '../../core/trace/trace.ts';
 import type { WorkerGroup } from '../worker-group.ts';

@@ -13,7 +13,7 @@ import {
 } from '../../../src/core/live/inspect/stored-channel.ts';
 import { Unavailable } from '../../../src/core/ports/failures.ts';
 import type { ChannelRef } from '../../../src/core/ports/events.ts';
-import { readOr } from '../../../src/core/trace/readers.ts';
+import { readOr } from '../../../src/core/util/readers.ts';
 import { sharedQuestions } from '../../../src/server/live/shared-questions.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';
 import { withOverrides } from '../fakes.ts';

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { MOST_REQUESTS } from '../../../src/core/trace/find-requests.ts';
 import { readFound, readQuestion } from '../../../src/core/trace/read-facts.ts';
-import { readOr } from '../../../src/core/trace/readers.ts';
+import { readOr } from '../../../src/core/util/readers.ts';
 import { MOST_APPS, MOST_AGENT_CHARS, Trace } from '../../../src/core/trace/trace.ts';
 import { MOST_PARTS } from '../../../src/core/trace/traced-request.ts';
 import { openHttp } from '../../http/fixture.ts';

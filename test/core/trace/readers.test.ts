@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readFollowed, readFound, readQuestion } from '../../../src/core/trace/read-facts.ts';
-import { type Reader, readOr } from '../../../src/core/trace/readers.ts';
+import { type Reader, readOr } from '../../../src/core/util/readers.ts';
 import { openHttp, EVENT } from '../../http/fixture.ts';
 import { settled } from '../fakes.ts';
 

@@ -7,7 +7,7 @@ import {
   optional,
   type Reader,
   text,
-} from '../../trace/readers.ts';
+} from '../../util/readers.ts';
 import { MAX_FRAMES } from './frame-log.ts';
 import type { FrameNote } from './frame-note.ts';
 import {

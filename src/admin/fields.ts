@@ -1,6 +1,6 @@
 import { isJsonObject } from '#protocol';
-import { splitTarget } from '../../core/util/http-text.ts';
-import { BadRequest } from '../requests.ts';
+import { splitTarget } from '../core/util/http-text.ts';
+import { BadRequest } from './requests.ts';
 
 /** More characters than any setting allows names to have. */
 export const MAX_NAME_CHARS = 1024;

@@ -306,7 +306,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'connections that have closed, and forgets the first of one more',
   ],
   'characters of a name that the console asks for': [
-    'src/admin/inspect/query.ts',
+    'src/admin/fields.ts',
     'MAX_NAME_CHARS',
     'console/inspection',
     'refuses questions that are none',

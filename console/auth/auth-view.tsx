@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { read } from '../api.ts';
 import { momentOf, timeOf } from '../format.ts';
 import { type Action, Actions } from '../inspect/actions.tsx';
-import { usePoll } from '../overview/use-poll.ts';
+import { usePoll } from '../shell/use-poll.ts';
 import type { ViewProps } from '../shell/view-props.ts';
 
 const POLL_MS = 3000;

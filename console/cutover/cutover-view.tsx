@@ -1,6 +1,6 @@
 import { read } from '../api.ts';
 import { momentOf, numberOf } from '../format.ts';
-import { usePoll } from '../overview/use-poll.ts';
+import { usePoll } from '../shell/use-poll.ts';
 import { Table } from '../shell/table.tsx';
 import type { ViewProps } from '../shell/view-props.ts';
 import { type Cutover, SIDES, sideRows } from './cutover-status.ts';

@@ -1,6 +1,6 @@
 import { useCallback } from 'preact/hooks';
 import { read } from '../api.ts';
-import { type Polled, usePoll } from '../overview/use-poll.ts';
+import { type Polled, usePoll } from '../shell/use-poll.ts';
 
 /** A process of the server or of another node. */
 export interface ProcessName {

@@ -4,7 +4,7 @@ import { Chart } from './chart.tsx';
 import { type History, historyReader, perSecond } from './history.ts';
 import { NodeField, type Nodes, nodesReader, NodeTable } from './nodes.tsx';
 import { readStatus, Status } from './status.tsx';
-import { usePoll } from './use-poll.ts';
+import { usePoll } from '../shell/use-poll.ts';
 
 const POLL_MS = 5000;
 /** Minutes that the charts may show; the server keeps three hours. */

@@ -2,7 +2,7 @@ import { useContext } from 'preact/hooks';
 import { act, read } from '../api.ts';
 import { durationOf, numberOf } from '../format.ts';
 import { Actions } from '../inspect/actions.tsx';
-import { usePoll } from '../overview/use-poll.ts';
+import { usePoll } from '../shell/use-poll.ts';
 import { ReadOnly, Table } from '../shell/table.tsx';
 import { useAction } from '../shell/use-action.ts';
 import { ModeContext } from '../shell/mode.ts';

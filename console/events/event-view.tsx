@@ -21,7 +21,7 @@ const EMPTY: Draft = { app: '', channels: '', name: '', data: '{}', socket: '' }
 /** Publishes an event as an app does, and shows what became of it. */
 export function EventView({ onLoggedOut }: ViewProps) {
   const mode = useContext(ModeContext);
-  const apps = useAppIds();
+  const { value: apps = [], problem } = useAppIds(onLoggedOut);
   const [draft, setDraft] = useState(EMPTY);
   const { isBusy, result, failure, run } = useAction<{ readonly id: string | null }>(onLoggedOut);
   const app = draft.app === '' ? (apps[0] ?? '') : draft.app;
@@ -34,6 +34,9 @@ export function EventView({ onLoggedOut }: ViewProps) {
     <>
       <h1>Event creator</h1>
       <ReadOnly />
+      <p role="alert" class="problem">
+        {problem}
+      </p>
       <form class="panel form" onSubmit={submit}>
         <Fields draft={{ ...draft, app }} apps={apps} onChange={setDraft} />
         <DataField data={draft.data} onChange={(data) => setDraft({ ...draft, data })} />

@@ -24,7 +24,7 @@ export function ConnectionView({ onLoggedOut }: { readonly onLoggedOut: () => vo
   useEffect(() => setTyped(socket), [socket]);
   const look = (event: Event): void => {
     event.preventDefault();
-    if (app !== undefined) go('connection', { app, socket: typed.trim() });
+    go('connection', { app, socket: typed.trim() });
   };
   return (
     <>
@@ -35,6 +35,7 @@ export function ConnectionView({ onLoggedOut }: { readonly onLoggedOut: () => vo
           onChange={(chosen, isFirst) =>
             go('connection', isFirst ? { app: chosen, socket } : { app: chosen }, isFirst)
           }
+          onLoggedOut={onLoggedOut}
         />
         <label>
           Socket id

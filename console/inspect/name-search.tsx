@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { pathOf } from '../api.ts';
 import { plural } from '../format.ts';
-import { linkTo, type Params } from '../shell/route.ts';
+import { type Go, linkTo, type Params } from '../shell/route.ts';
 import { type FoundNames, useAnswer } from './answers.ts';
 import { AppField, Missing, Place } from './parts.tsx';
 
@@ -16,14 +16,14 @@ interface SearchProps {
   readonly noun: string;
   readonly hint: string;
   readonly params: Params;
-  readonly go: (view: string, params: Params, replace?: boolean) => void;
+  readonly go: Go;
   readonly link: (app: string, name: string) => string;
   readonly onLoggedOut: () => void;
 }
 
 /** Searches the names of channels or users of all processes, a page at a time. */
 export function NameSearch(props: SearchProps) {
-  const { view, hint, params, go } = props;
+  const { view, hint, params, go, onLoggedOut } = props;
   const { app, search = '' } = params;
   return (
     <>
@@ -33,12 +33,9 @@ export function NameSearch(props: SearchProps) {
           onChange={(chosen, isFirst) =>
             go(view, { ...(isFirst ? params : { search }), app: chosen }, isFirst)
           }
+          onLoggedOut={onLoggedOut}
         />
-        <SearchField
-          hint={hint}
-          text={search}
-          onChange={(text) => app !== undefined && go(view, { app, search: text }, true)}
-        />
+        <SearchField hint={hint} text={search} onChange={(text) => go(view, { app, search: text }, true)} />
       </form>
       {app !== undefined && <Found {...props} app={app} />}
     </>

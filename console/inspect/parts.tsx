@@ -36,27 +36,36 @@ export function Missing({ silent }: { readonly silent: Silent }) {
 export function AppField({
   app,
   onChange,
+  onLoggedOut,
 }: {
   readonly app: string | undefined;
   readonly onChange: (app: string, isFirst: boolean) => void;
+  readonly onLoggedOut: () => void;
 }) {
-  const ids = useAppIds();
+  const { value: ids = [], problem } = useAppIds(onLoggedOut);
   const [first] = ids;
   useEffect(() => {
     if (app === undefined && first !== undefined) onChange(first, true);
   }, [app, first]);
   const shown = app === undefined || ids.includes(app) ? ids : [app, ...ids];
   return (
-    <label>
-      App
-      <select value={app ?? ''} onChange={({ currentTarget }) => onChange(currentTarget.value, false)}>
-        {shown.map((id) => (
-          <option key={id} value={id}>
-            {id}
-          </option>
-        ))}
-      </select>
-    </label>
+    <>
+      <label>
+        App
+        <select value={app ?? ''} onChange={({ currentTarget }) => onChange(currentTarget.value, false)}>
+          {shown.map((id) => (
+            <option key={id} value={id}>
+              {id}
+            </option>
+          ))}
+        </select>
+      </label>
+      {app === undefined && (
+        <span role="alert" class="problem">
+          {problem}
+        </span>
+      )}
+    </>
   );
 }
 

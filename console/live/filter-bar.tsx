@@ -21,10 +21,11 @@ export const NO_FILTER: ViewFilter = {
 interface FilterProps {
   readonly filter: ViewFilter;
   readonly onChange: (filter: ViewFilter) => void;
+  readonly onLoggedOut: () => void;
 }
 
 /** Filters of the live view. The server applies all but the kinds and the search. */
-export function FilterBar({ filter, onChange }: FilterProps) {
+export function FilterBar({ filter, onChange, onLoggedOut }: FilterProps) {
   const toggle = (kind: string): void => {
     const kinds = new Set(filter.kinds);
     if (!kinds.delete(kind)) kinds.add(kind);
@@ -32,7 +33,11 @@ export function FilterBar({ filter, onChange }: FilterProps) {
   };
   return (
     <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
-      <AppChoice app={filter.app} onChange={(app) => onChange({ ...filter, app })} />
+      <AppChoice
+        app={filter.app}
+        onChange={(app) => onChange({ ...filter, app })}
+        onLoggedOut={onLoggedOut}
+      />
       <Name
         label="Channel"
         hint="orders or orders.*"
@@ -104,8 +109,14 @@ function Name({ label, hint, value, onChange }: NameProps) {
   );
 }
 
-function AppChoice({ app, onChange }: { readonly app: string; readonly onChange: (app: string) => void }) {
-  const ids = useAppIds();
+interface AppChoiceProps {
+  readonly app: string;
+  readonly onChange: (app: string) => void;
+  readonly onLoggedOut: () => void;
+}
+
+function AppChoice({ app, onChange, onLoggedOut }: AppChoiceProps) {
+  const { value: ids = [] } = useAppIds(onLoggedOut);
   return (
     <label>
       App

@@ -44,7 +44,7 @@ export function LiveView({ onLoggedOut }: { readonly onLoggedOut: () => void }) 
           {isPaused ? `Paused: ${plural(missed, 'line')} passed` : WORDS[state]}
         </span>
       </h1>
-      <FilterBar filter={filter} onChange={setFilter} />
+      <FilterBar filter={filter} onChange={setFilter} onLoggedOut={onLoggedOut} />
       <div class="bar">
         <button type="button" aria-pressed={isPaused} onClick={pause}>
           {isPaused ? 'Go on' : 'Pause'}

@@ -4,7 +4,7 @@ import { Chart } from './chart.tsx';
 import { type History, historyReader, perSecond } from './history.ts';
 import { NodeField, type Nodes, nodesReader, NodeTable } from './nodes.tsx';
 import { readStatus, Status } from './status.tsx';
-import { usePoll } from '../shell/use-poll.ts';
+import { type Polled, usePoll } from '../shell/use-poll.ts';
 
 const POLL_MS = 5000;
 /** Minutes that the charts may show; the server keeps three hours. */
@@ -18,7 +18,7 @@ export function Overview({ onLoggedOut }: { readonly onLoggedOut: () => void }) 
   const history = usePoll(readHistory, POLL_MS, onLoggedOut);
   const nodes = usePoll(readNodes, POLL_MS, onLoggedOut);
   const status = usePoll(readStatus, POLL_MS, onLoggedOut);
-  const problem = status.problem ?? history.problem;
+  const problem = status.problem ?? history.problem ?? nodes.problem;
   return (
     <>
       <h1>Overview</h1>
@@ -27,11 +27,7 @@ export function Overview({ onLoggedOut }: { readonly onLoggedOut: () => void }) 
       </p>
       {status.value !== undefined && <Status status={status.value} />}
       {nodes.value !== undefined && <NodeTable nodes={nodes.value} />}
-      {history.value === undefined ? (
-        <p class="notice">Reading…</p>
-      ) : (
-        <Traffic history={history.value} nodes={nodes.value} choice={choice} setChoice={setChoice} />
-      )}
+      <Traffic history={history} nodes={nodes.value} choice={choice} setChoice={setChoice} />
     </>
   );
 }
@@ -44,13 +40,16 @@ interface Choice {
 }
 
 interface TrafficProps {
-  readonly history: History;
+  readonly history: Polled<History>;
   readonly nodes: Nodes | undefined;
   readonly choice: Choice;
   readonly setChoice: (choice: Choice) => void;
 }
 
-function Traffic({ history, nodes, choice, setChoice }: TrafficProps) {
+function Traffic({ history: { value, problem }, nodes, choice, setChoice }: TrafficProps) {
+  const { app } = choice;
+  const apps = value?.apps ?? [];
+  const shown = app === '' || apps.includes(app) ? apps : [app, ...apps];
   return (
     <section aria-label="Traffic">
       <div class="bar">
@@ -61,7 +60,7 @@ function Traffic({ history, nodes, choice, setChoice }: TrafficProps) {
             onChange={({ currentTarget }) => setChoice({ ...choice, app: currentTarget.value })}
           >
             <option value="">all apps</option>
-            {history.apps.map((id) => (
+            {shown.map((id) => (
               <option key={id} value={id}>
                 {id}
               </option>
@@ -88,7 +87,11 @@ function Traffic({ history, nodes, choice, setChoice }: TrafficProps) {
         </label>
         <span class="hint">Latency, event loop and memory are those of all apps.</span>
       </div>
-      <Charts history={history} minutes={choice.minutes} />
+      {value === undefined ? (
+        problem === undefined && <p class="notice">Reading…</p>
+      ) : (
+        <Charts history={value} minutes={choice.minutes} />
+      )}
     </section>
   );
 }

@@ -11,8 +11,13 @@ const paramsIn = (hash: string): Params => {
   return at === -1 ? {} : Object.fromEntries(new URLSearchParams(hash.slice(at + 1)));
 };
 
+type Given = Readonly<Record<string, string | undefined>>;
+
+/** Leads to a view; with `replace` the browser's Back does not return to the present one. */
+export type Go = (view: string, params: Given, replace?: boolean) => void;
+
 /** Leaves out what is empty. */
-export function linkTo(view: string, params: Readonly<Record<string, string | undefined>>): string {
+export function linkTo(view: string, params: Given): string {
   const given = Object.entries(params).flatMap(([name, value]) =>
     value === undefined || value === '' ? [] : [[name, value]],
   );
@@ -34,11 +39,11 @@ export function useHash(): string {
   return hash;
 }
 
-/** The values of the present hash, and a way to others; with `replace` the browser's Back does not return to these. */
-export function useParams(): readonly [Params, (view: string, params: Params, replace?: boolean) => void] {
+/** The values of the present hash, and a way to others. */
+export function useParams(): readonly [Params, Go] {
   const hash = useHash();
   const params = useMemo(() => paramsIn(hash), [hash]);
-  const go = (view: string, to: Params, replace = false): void => {
+  const go: Go = (view, to, replace = false) => {
     if (replace) location.replace(linkTo(view, to));
     else location.hash = linkTo(view, to);
   };

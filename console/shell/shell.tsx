@@ -37,14 +37,15 @@ interface ShellProps {
 
 /** Navigation, and one view. */
 export function Shell({ mode, onLogOut }: ShellProps) {
-  const parts = useParts();
+  const { value: parts, problem } = useParts(onLogOut);
   const views = VIEWS.filter(({ part }) => part === undefined || parts?.has(part) === true);
   const hash = useHash();
   const view = views.find(({ path }) => path === viewIn(hash)) ?? views[0];
   const title = view?.title ?? '';
   useEffect(() => void (document.title = `${title} – Wavehall`), [title]);
   const leave = (): void => void logOut().then(onLogOut, onLogOut);
-  if (parts === undefined || view === undefined) return null;
+  const isWaiting = parts === undefined && problem === undefined;
+  if (isWaiting || view === undefined) return null;
   return (
     <div class="shell">
       <a class="skip" href="#view" onClick={focusView}>

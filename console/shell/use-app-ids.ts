@@ -1,14 +1,11 @@
-import { useEffect, useState } from 'preact/hooks';
 import { read } from '../api.ts';
+import { type Polled, usePoll } from './use-poll.ts';
 
-/** Ids of the apps of the server; none until they are known. */
-export function useAppIds(): readonly string[] {
-  const [ids, setIds] = useState<readonly string[]>([]);
-  useEffect(() => {
-    read('/apps').then(
-      (answer) => setIds((answer as { apps: { id: string }[] }).apps.map(({ id }) => id)),
-      () => undefined,
-    );
-  }, []);
-  return ids;
-}
+const RETRY_MS = 3000;
+
+/** Ids of the apps of the server, asked for until they are known. */
+export const useAppIds = (onLoggedOut: () => void): Polled<readonly string[]> =>
+  usePoll(ask, RETRY_MS, onLoggedOut);
+
+const ask = async (known: readonly string[] | undefined): Promise<readonly string[]> =>
+  known ?? ((await read('/apps')) as { apps: { id: string }[] }).apps.map(({ id }) => id);

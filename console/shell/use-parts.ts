@@ -1,14 +1,11 @@
-import { useEffect, useState } from 'preact/hooks';
 import { read } from '../api.ts';
+import { type Polled, usePoll } from './use-poll.ts';
 
-/** Names of the parts of the server that are on; `undefined`: not known yet. */
-export function useParts(): ReadonlySet<string> | undefined {
-  const [parts, setParts] = useState<ReadonlySet<string>>();
-  useEffect(() => {
-    read('/parts').then(
-      (answer) => setParts(new Set((answer as { parts: string[] }).parts)),
-      () => setParts(new Set()),
-    );
-  }, []);
-  return parts;
-}
+const RETRY_MS = 3000;
+
+/** Names of the parts of the server that are on, asked for until they are known. */
+export const useParts = (onLoggedOut: () => void): Polled<ReadonlySet<string>> =>
+  usePoll(ask, RETRY_MS, onLoggedOut);
+
+const ask = async (known: ReadonlySet<string> | undefined): Promise<ReadonlySet<string>> =>
+  known ?? new Set(((await read('/parts')) as { parts: string[] }).parts);

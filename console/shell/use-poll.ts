@@ -7,7 +7,10 @@ export interface Polled<T> {
   readonly problem: string | undefined;
 }
 
-/** Asks again and again while the page is visible. `ask` gets the value that is known from it; another `ask` begins anew. */
+/**
+ * Asks again and again while the page is visible, one question at a time. `ask` gets the value that is known from it; another `ask`
+ * begins anew: what the one before it has found is shown until there is an answer or a problem.
+ */
 export function usePoll<T>(
   ask: (known: T | undefined) => Promise<T>,
   everyMs: number,
@@ -16,22 +19,27 @@ export function usePoll<T>(
   const [polled, setPolled] = useState<Polled<T>>({ value: undefined, problem: undefined });
   const known = useRef<T | undefined>(undefined);
   useEffect(() => {
-    let isEnded = false;
+    let [isEnded, isAsking] = [false, false];
     known.current = undefined;
-    const poll = async (): Promise<void> => {
-      if (document.hidden) return;
-      try {
-        const value = await ask(known.current);
-        if (isEnded) return;
-        known.current = value;
-        setPolled({ value, problem: undefined });
-      } catch (error) {
-        if (isEnded) return;
-        if ((error as Failure).status === 401) return onLoggedOut();
-        setPolled(({ value }) => ({ value, problem: (error as Error).message }));
-      }
+    const answered = (value: T): void => {
+      if (isEnded) return;
+      known.current = value;
+      setPolled((shown) =>
+        shown.value === value && shown.problem === undefined ? shown : { value, problem: undefined },
+      );
     };
-    const again = (): void => void poll();
+    const failed = (error: unknown): void => {
+      if (isEnded) return;
+      if ((error as Failure).status === 401) return onLoggedOut();
+      setPolled({ value: known.current, problem: (error as Error).message });
+    };
+    const again = (): void => {
+      if (document.hidden || isAsking) return;
+      isAsking = true;
+      void ask(known.current)
+        .then(answered, failed)
+        .finally(() => (isAsking = false));
+    };
     again();
     const timer = setInterval(again, everyMs);
     document.addEventListener('visibilitychange', again);

@@ -103,9 +103,8 @@ withChromium('the console in a browser', () => {
     await openView(page, 'Live');
     await publishUntilShown(server, page, 'shipped', 'orders', '{"card":4242}');
     const client = await openClient(server);
-    const connected = lines(page).filter({ hasText: client.socketId });
-    await connected.first().waitFor();
-    await connected.first().getByRole('button').press('Enter');
+    const connected = lines(page).filter({ hasText: client.socketId }).filter({ hasText: 'connected' });
+    await connected.getByRole('button').press('Enter');
     await connected.getByText('127.0.0.1', { exact: true }).waitFor();
 
     expect(await page.content()).not.toContain('4242');

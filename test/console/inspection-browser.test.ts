@@ -97,7 +97,11 @@ withChromium('channels, users and connections in a browser', () => {
       .filter({ hasText: /^Live$/ })
       .waitFor();
     const client = await clientOn(second, ['orders'], 'ann');
-    const line = page.getByRole('listitem').filter({ hasText: client.socketId }).first();
+    // Its other lines may come later, and before this one.
+    const line = page
+      .getByRole('listitem')
+      .filter({ hasText: client.socketId })
+      .filter({ hasText: 'connected' });
     await line.getByRole('button').click();
     await line.getByRole('link', { name: client.socketId }).first().click();
     await page.getByText('open', { exact: true }).waitFor();

@@ -36,6 +36,11 @@ export default tseslint.config(
           property: 'canParse',
           message: 'Use parseUrl: Node 20 refuses Latin-1 letters here.',
         },
+        {
+          object: 'vi',
+          property: 'waitFor',
+          message: 'Use waitFor of test/support/wait-for.ts: a busy machine needs more than a second.',
+        },
       ],
       eqeqeq: ['error', 'always'],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
@@ -58,5 +63,9 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-call': 'off',
       '@typescript-eslint/no-unsafe-return': 'off',
     },
+  },
+  {
+    files: ['test/support/wait-for.ts'],
+    rules: { 'no-restricted-properties': 'off' },
   },
 );

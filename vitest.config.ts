@@ -23,6 +23,8 @@ const sources = {
 const limits = {
   testTimeout: 20_000,
   hookTimeout: 60_000,
+  // Time that a busy machine may need for what takes no time on an idle one.
+  expect: { poll: { timeout: 15_000 } },
   // Many tests are of real processes that share a machine with others; a further try is named at the end of the run.
   retry: process.env.CI === undefined ? 0 : 2,
 };

@@ -7,6 +7,7 @@ import { newFolder, PASSWORD, removeFolder, type TestDatabase } from '../support
 import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
 import { type Kind, withDatabases } from './databases.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -87,9 +88,9 @@ withDatabases('commands on a database', (kind: Kind) => {
         expect.objectContaining({ id: 'shop', enabled: true, keys: [rotated.key, app.key] }),
       ]);
       await answer('apps disable shop');
-      await vi.waitFor(async () => expect(await statusOf(rotated)).toBe(403), { timeout: 10_000 });
+      await waitFor(async () => expect(await statusOf(rotated)).toBe(403));
       await answer('apps enable shop');
-      await vi.waitFor(async () => expect(await statusOf(rotated)).toBe(200), { timeout: 10_000 });
+      await waitFor(async () => expect(await statusOf(rotated)).toBe(200));
     });
 
     test('2.18 the printed table is the one that wavehall apps migrate creates', async () => {

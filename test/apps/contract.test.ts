@@ -2,9 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { App } from '../../src/core/app.ts';
 import type { TestDatabase } from '../support/databases/process.ts';
 import { type Kind, openWatch, withDatabases } from './databases.ts';
-
-const soon = <T>(check: () => T | Promise<T>): Promise<T> =>
-  vi.waitFor(check, { timeout: 15_000, interval: 20 });
+import { waitFor } from '../support/wait-for.ts';
 
 withDatabases('apps of a database', (kind: Kind) => {
   const { q } = kind;
@@ -60,7 +58,7 @@ withDatabases('apps of a database', (kind: Kind) => {
         `UPDATE apps SET max_event_payload_in_kb = 50, max_presence_members_per_channel = 20, enable_user_authentication = 1,
          enable_client_messages = 0, webhooks = '[{"url":"https://example.com/h","event_types":["channel_occupied"]}]'`,
       );
-      await soon(() =>
+      await waitFor(() =>
         expect(watch.apps.get('app-id')).toMatchObject({
           clientEvents: 'none',
           authorizeWithinSeconds: 30,
@@ -83,7 +81,7 @@ withDatabases('apps of a database', (kind: Kind) => {
       await run(
         `UPDATE TABLE_ SET allowed_origins = 'shop.test', options = '{"ping_interval":7,"allowed_origins":["no.test"],"rate_limiting":{"enabled":true,"max_attempts":3}}' WHERE id = 'a'`,
       );
-      await soon(() =>
+      await waitFor(() =>
         expect(watch.apps.get('a')).toMatchObject({
           allowedOrigins: ['shop.test'],
           pingIntervalSeconds: 7,
@@ -106,7 +104,7 @@ withDatabases('apps of a database', (kind: Kind) => {
       await watch.refresh();
       expect(changes).not.toHaveBeenCalled();
       await run("UPDATE TABLE_ SET max_connections = 5 WHERE id = 'a'");
-      await soon(() => expect(watch.apps.get('a')?.limits.connections).toBe(5));
+      await waitFor(() => expect(watch.apps.get('a')?.limits.connections).toBe(5));
       expect(watch.apps.get('b')).toBe(b);
       expect(changes).toHaveBeenCalledExactlyOnceWith([{ before: a, after: watch.apps.get('a') }]);
     });
@@ -114,14 +112,14 @@ withDatabases('apps of a database', (kind: Kind) => {
     test('2.18 adds, disables and removes apps as the rows say', async () => {
       const { watch, ids, run, admin } = await openTable();
       const { id, key } = await admin.add();
-      await soon(() => expect(ids()).toContain(id));
+      await waitFor(() => expect(ids()).toContain(id));
       expect((await watch.apps.byKey(key))?.id).toBe(id);
       await admin.setEnabled('a', false);
-      await soon(() => expect(watch.apps.get('a')?.enabled).toBe(false));
+      await waitFor(() => expect(watch.apps.get('a')?.enabled).toBe(false));
       await admin.setEnabled('a', true);
-      await soon(() => expect(watch.apps.get('a')?.enabled).toBe(true));
+      await waitFor(() => expect(watch.apps.get('a')?.enabled).toBe(true));
       await run("DELETE FROM TABLE_ WHERE id = 'b'");
-      await soon(() => expect(watch.apps.get('b')).toBeUndefined());
+      await waitFor(() => expect(watch.apps.get('b')).toBeUndefined());
       expect(await watch.apps.byKey('key-b')).toBeUndefined();
     });
   });
@@ -132,7 +130,7 @@ withDatabases('apps of a database', (kind: Kind) => {
       await run(
         `INSERT INTO TABLE_ (id, ${q('key')}, secret, webhooks) VALUES ('c', 'key-c', 'very-secret', '{"no":"list"}')`,
       );
-      await soon(() => expect(lines('not served')).toHaveLength(1));
+      await waitFor(() => expect(lines('not served')).toHaveLength(1));
       await watch.refresh();
       await watch.refresh();
       expect(ids()).toEqual(['a', 'b']);
@@ -148,7 +146,7 @@ withDatabases('apps of a database', (kind: Kind) => {
       ]);
       expect(JSON.stringify(lines(''))).not.toContain('very-secret');
       await run("UPDATE TABLE_ SET webhooks = NULL WHERE id = 'c'");
-      await soon(() => expect(ids()).toEqual(['a', 'b', 'c']));
+      await waitFor(() => expect(ids()).toEqual(['a', 'b', 'c']));
     });
 
     test('2.18 a row that is not valid any more leaves its app as it was, unless the row disables it', async () => {
@@ -157,11 +155,11 @@ withDatabases('apps of a database', (kind: Kind) => {
       await run(
         'UPDATE TABLE_ SET options = \'{"ping_interval":"often"}\', max_connections = 9 WHERE id = \'a\'',
       );
-      await soon(() => expect(lines('as it was before')).toHaveLength(1));
+      await waitFor(() => expect(lines('as it was before')).toHaveLength(1));
       expect(watch.apps.get('a')).toEqual(before);
       expect(JSON.stringify(lines('as it was before'))).toContain('ping_interval');
       await run("UPDATE TABLE_ SET enabled = 0 WHERE id = 'a'");
-      await soon(() => expect(watch.apps.get('a')).toEqual({ ...before, enabled: false }));
+      await waitFor(() => expect(watch.apps.get('a')).toEqual({ ...before, enabled: false }));
     });
 
     test('2.18 of two apps with one key the first by its id is served, and this is said', async () => {
@@ -173,7 +171,7 @@ withDatabases('apps of a database', (kind: Kind) => {
           : `ALTER TABLE TABLE_ DROP CONSTRAINT t${tables}_key_key`,
       );
       await run(`INSERT INTO TABLE_ (id, ${q('key')}, secret) VALUES ('0', 'key-b', 's')`);
-      await soon(() => expect(ids()).toEqual(['0', 'a']));
+      await waitFor(() => expect(ids()).toEqual(['0', 'a']));
       expect((await watch.apps.byKey('key-b'))?.id).toBe('0');
       expect(lines('expected to be used by one app only')).toHaveLength(1);
     });
@@ -205,8 +203,8 @@ withDatabases('apps of a database', (kind: Kind) => {
     test('7.6 a replaced secret stays valid for the overlap, also one that was replaced by hand', async () => {
       const { run, secretsOf, watch } = await openTable({ overlapSeconds: 2 });
       await run("UPDATE TABLE_ SET secret = 'next' WHERE id = 'a'");
-      await soon(() => expect(secretsOf('a')).toEqual(['next', 'secret-a']));
-      await soon(() => expect(secretsOf('a')).toEqual(['next']));
+      await waitFor(() => expect(secretsOf('a')).toEqual(['next', 'secret-a']));
+      await waitFor(() => expect(secretsOf('a')).toEqual(['next']));
       expect(watch.apps.get('b')?.credentials).toHaveLength(1);
     });
 
@@ -217,7 +215,7 @@ withDatabases('apps of a database', (kind: Kind) => {
         { key, secret },
         { key: 'key-a', secret: 'secret-a' },
       ];
-      await soon(() => expect(watch.apps.get('a')?.credentials).toEqual(expected));
+      await waitFor(() => expect(watch.apps.get('a')?.credentials).toEqual(expected));
       const later = openWatch(database, { table: options.table });
       opened.push(later);
       await later.watch.start(10_000);
@@ -228,7 +226,7 @@ withDatabases('apps of a database', (kind: Kind) => {
     test('7.6 a rotation without an overlap ends the former pair at once', async () => {
       const { admin, secretsOf } = await openTable();
       const { secret } = await admin.rotate('a', { key: false, overlapSeconds: 0 });
-      await soon(() => expect(secretsOf('a')).toEqual([secret]));
+      await waitFor(() => expect(secretsOf('a')).toEqual([secret]));
     });
 
     test('7.6 two rotations leave both former pairs valid in a process that saw them', async () => {
@@ -243,20 +241,20 @@ withDatabases('apps of a database', (kind: Kind) => {
     test('7.6 pairs of an app that was removed are not valid for a later app with its id', async () => {
       const { run, secretsOf, watch } = await openTable();
       await run("UPDATE TABLE_ SET secret = 'next' WHERE id = 'a'");
-      await soon(() => expect(secretsOf('a')).toHaveLength(2));
+      await waitFor(() => expect(secretsOf('a')).toHaveLength(2));
       await run("DELETE FROM TABLE_ WHERE id = 'a'");
-      await soon(() => expect(watch.apps.get('a')).toBeUndefined());
+      await waitFor(() => expect(watch.apps.get('a')).toBeUndefined());
       await run(`INSERT INTO TABLE_ (id, ${q('key')}, secret) VALUES ('a', 'other', 'other')`);
-      await soon(() => expect(secretsOf('a')).toEqual(['other']));
+      await waitFor(() => expect(secretsOf('a')).toEqual(['other']));
     });
 
     test('7.6 the key of an app never opens connections of the one that had it before', async () => {
       const { run, watch } = await openTable();
       await run(`UPDATE TABLE_ SET ${q('key')} = 'new-a' WHERE id = 'a'`);
-      await soon(async () => expect((await watch.apps.byKey('new-a'))?.id).toBe('a'));
+      await waitFor(async () => expect((await watch.apps.byKey('new-a'))?.id).toBe('a'));
       expect((await watch.apps.byKey('key-a'))?.id).toBe('a');
       await run(`UPDATE TABLE_ SET ${q('key')} = 'key-a' WHERE id = 'b'`);
-      await soon(async () => expect((await watch.apps.byKey('key-a'))?.id).toBe('b'));
+      await waitFor(async () => expect((await watch.apps.byKey('key-a'))?.id).toBe('b'));
     });
   });
 
@@ -279,7 +277,7 @@ withDatabases('apps of a database', (kind: Kind) => {
       await expect(watch.apps.byKey('key')).rejects.toThrow('not read yet');
       expect(JSON.stringify(lines('no table'))).toContain('wavehall apps migrate');
       await admin.migrate();
-      await soon(() => expect(watch.apps.isKnown).toBe(true));
+      await waitFor(() => expect(watch.apps.isKnown).toBe(true));
       expect(watch.apps.all).toEqual([]);
       expect(await watch.apps.byKey('key')).toBeUndefined();
     });
@@ -314,7 +312,7 @@ withDatabases('apps of a database', (kind: Kind) => {
     test('2.18 what is known goes on while the database is away, and changes are live when it is back', async () => {
       const { watch, run, ids, lines } = await openTable({ overlapSeconds: 1 });
       await run("UPDATE TABLE_ SET secret = 'next' WHERE id = 'a'");
-      await soon(() => expect(watch.apps.get('a')?.credentials).toHaveLength(2));
+      await waitFor(() => expect(watch.apps.get('a')?.credentials).toHaveLength(2));
       const known = watch.apps.all;
       await database.kill();
       await expect(watch.refresh()).rejects.toMatchObject({ reason: 'unreachable' });
@@ -322,10 +320,10 @@ withDatabases('apps of a database', (kind: Kind) => {
       expect(watch.apps.get('b')).toBe(known[1]);
       expect(lines('are served as they are')).toHaveLength(1);
       // The time of a former pair ends without the database too.
-      await soon(() => expect(watch.apps.get('a')?.credentials).toHaveLength(1));
+      await waitFor(() => expect(watch.apps.get('a')?.credentials).toHaveLength(1));
       await database.restart();
       await run("UPDATE TABLE_ SET max_connections = 3 WHERE id = 'b'");
-      await soon(() => expect(watch.apps.get('b')?.limits.connections).toBe(3));
+      await waitFor(() => expect(watch.apps.get('b')?.limits.connections).toBe(3));
       expect(lines('read from their database again')).toHaveLength(1);
     });
 
@@ -340,7 +338,7 @@ withDatabases('apps of a database', (kind: Kind) => {
         database.resume();
       }
       await run("DELETE FROM TABLE_ WHERE id = 'b'");
-      await soon(() => expect(ids()).toEqual(['a']));
+      await waitFor(() => expect(ids()).toEqual(['a']));
     });
 
     test('2.18 a database that is away at the start is waited for', async () => {
@@ -350,7 +348,7 @@ withDatabases('apps of a database', (kind: Kind) => {
       await watch.start(10_000);
       expect(watch.apps.isKnown).toBe(false);
       await database.restart();
-      await soon(() => expect(watch.apps.all.map(({ id }: App) => id)).toEqual(['a', 'b']));
+      await waitFor(() => expect(watch.apps.all.map(({ id }: App) => id)).toEqual(['a', 'b']));
     });
   });
 

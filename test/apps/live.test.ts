@@ -1,5 +1,5 @@
 import PusherSdk from 'pusher';
-import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { optionsFor, Pusher } from '../clients/stock-clients.ts';
 import { run } from '../cli/command.ts';
 import type { TestDatabase } from '../support/databases/process.ts';
@@ -8,12 +8,10 @@ import { startServer, type TestServer } from '../support/server.ts';
 import { http, publisher } from '../support/wire-http.ts';
 import { Wire } from '../support/wire.ts';
 import { type Kind, withDatabases } from './databases.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const TOKEN = 'a-token-of-these-tests';
 const LONG_MS = 60_000;
-
-const soon = <T>(check: () => T | Promise<T>): Promise<T> =>
-  vi.waitFor(check, { timeout: 20_000, interval: 50 });
 
 interface Credentials {
   readonly id: string;
@@ -113,17 +111,17 @@ withDatabases('a server with apps of a database', (kind: Kind) => {
       await apps('disable', 'one');
       for (const wire of wires) expect((await wire.closing()).code).toBe(4003);
       for (const node of nodes) {
-        await soon(async () => expect(await statusOf(node, first)).toBe(403));
+        await waitFor(async () => expect(await statusOf(node, first)).toBe(403));
         expect(await refusalOf(node, first)).toBe(4003);
         expect(await statusOf(node, second)).toBe(200);
       }
       await apps('enable', 'one');
-      for (const node of nodes) await soon(async () => expect(await statusOf(node, first)).toBe(200));
+      for (const node of nodes) await waitFor(async () => expect(await statusOf(node, first)).toBe(200));
 
       await execute("DELETE FROM TABLE_ WHERE id = 'two'");
       for (const wire of others) expect((await wire.closing()).code).toBe(4003);
       for (const node of nodes) {
-        await soon(async () => expect(await statusOf(node, second)).toBe(404));
+        await waitFor(async () => expect(await statusOf(node, second)).toBe(404));
         expect(await refusalOf(node, second)).toBe(4001);
       }
     },
@@ -152,7 +150,7 @@ withDatabases('a server with apps of a database', (kind: Kind) => {
       await execute(
         'UPDATE TABLE_ SET max_channel_name_length = 5, max_event_channels_at_once = 1, max_connections = 1',
       );
-      await soon(async () => expect((await publish()).status).not.toBe(200));
+      await waitFor(async () => expect((await publish()).status).not.toBe(200));
       expect(await subscribe('a-longer-name')).toContain('error');
       expect(await subscribe('short')).toContain('succeeded');
       expect(await refusalOf(server, app)).toBe(4004);
@@ -223,17 +221,17 @@ withDatabases('a server with apps of a database', (kind: Kind) => {
           }
         }
       });
-      await soon(() => expect(count.published).toBeGreaterThan(20));
+      await waitFor(() => expect(count.published).toBeGreaterThan(20));
       const rotated = JSON.parse(
         (await admin(nodes[0], '/apps/shop/rotate', { key: true })).text,
       ) as Credentials;
       expect(rotated.key).not.toBe(app.key);
       // Some publishers and browsers have the new pair now; the others follow later.
       credentials = rotated;
-      await soon(() => expect(count.withNew).toBeGreaterThan(20));
+      await waitFor(() => expect(count.withNew).toBeGreaterThan(20));
       credentials = app;
       const before = count.published;
-      await soon(() => expect(count.published).toBeGreaterThan(before + 20));
+      await waitFor(() => expect(count.published).toBeGreaterThan(before + 20));
       // A browser waits for an event.
       isBrowsing = false;
       await Promise.all(browsing);
@@ -258,14 +256,14 @@ withDatabases('a server with apps of a database', (kind: Kind) => {
       await expect(connect(server, app)).rejects.toThrow('503');
       expect((await admin(server, '/apps', {})).status).toBe(503);
       await database.restart();
-      await soon(async () =>
+      await waitFor(async () =>
         expect((await http(server, { method: 'GET', path: '/ready' })).status).toBe(200),
       );
       expect(await statusOf(server, app)).toBe(200);
 
       // Later, what is known goes on: nothing about the server changes but a metric.
       await database.kill();
-      await soon(async () =>
+      await waitFor(async () =>
         expect((await admin(server, '/metrics')).text).toMatch(
           /wavehall_apps_read_errors_total\{reason="unreachable"\} [1-9]/,
         ),

@@ -8,6 +8,7 @@ import { newFolder, PASSWORD, removeFolder, type TestDatabase } from '../support
 import { startServer } from '../support/server.ts';
 import { http } from '../support/wire-http.ts';
 import { type Kind, openWatch, withDatabases } from './databases.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const LONG_MS = 60_000;
 vi.setConfig({ testTimeout: LONG_MS, hookTimeout: LONG_MS });
@@ -161,19 +162,16 @@ withDatabases('TLS to the database', (kind: Kind) => {
     };
     await require(true);
     try {
-      await vi.waitFor(
-        async () => {
-          const { watch } = open('');
-          await watch.start(10_000);
-          expect(watch.state.problem).toMatch(
-            kind.name === 'MariaDB'
-              ? /Access denied .*This connection has no TLS: if the database asks for it, add sslmode=require$/
-              : /it accepts connections over TLS only: add sslmode=require/,
-          );
-          expect(watch.state.problem).not.toContain(PASSWORD);
-        },
-        { timeout: 10_000, interval: 50 },
-      );
+      await waitFor(async () => {
+        const { watch } = open('');
+        await watch.start(10_000);
+        expect(watch.state.problem).toMatch(
+          kind.name === 'MariaDB'
+            ? /Access denied .*This connection has no TLS: if the database asks for it, add sslmode=require$/
+            : /it accepts connections over TLS only: add sslmode=require/,
+        );
+        expect(watch.state.problem).not.toContain(PASSWORD);
+      });
     } finally {
       await require(false);
     }

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const ORDERS: ChannelRef = { app: 'a', channel: 'orders' };
 
@@ -17,7 +18,7 @@ export function brokerContract(implementation: Implementation): void {
     async function eventsOf(ref: ChannelRef): Promise<ChannelEvent[]> {
       await node.broker.publish(ref, { payload: 'mark' });
       const events = () => node.deliveries.filter((each) => same(each.ref, ref)).map(({ event }) => event);
-      await vi.waitFor(() => expect(events().at(-1)?.payload).toBe('mark'));
+      await waitFor(() => expect(events().at(-1)?.payload).toBe('mark'));
       return events().slice(0, -1);
     }
 

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** The contract of the connection quota, for every implementation. */
 export function connectionQuotaContract(implementation: Implementation): void {
@@ -16,7 +17,7 @@ export function connectionQuotaContract(implementation: Implementation): void {
       return answers;
     };
     const count = (app: string, expected: number) =>
-      vi.waitFor(async () => expect(await node.quota.connections(app)).toBe(expected));
+      waitFor(async () => expect(await node.quota.connections(app)).toBe(expected));
 
     test('2.7 the n-th connection is admitted, the one after it is not', async () => {
       expect(await admitted('a', 3, 5)).toEqual([true, true, true, false, false]);

@@ -1,5 +1,5 @@
 /** State that passes from one process to the one that replaces it (SPEC 2.17). */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Member } from '#protocol';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
 import { Unavailable } from '../../src/core/ports/failures.ts';
@@ -9,6 +9,7 @@ import { withHandover } from '../../src/stores/handover/index.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
 import { linkPair } from '../support/process-links.ts';
 import { brief, takeAll, wishesOf } from './outbox.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const ROOM: ChannelRef = { app: 'a', channel: 'presence-room' };
 const KEEP = { size: 100, ttlSeconds: 60, lastSeconds: 60 };
@@ -70,7 +71,7 @@ describe('events', () => {
     await replace(earlier, later);
     const sent = Array.from({ length: 50 }, (_, at) => `${at}`);
     await Promise.all(sent.map((each, at) => publish(at % 2 === 0 ? earlier : later, each)));
-    await vi.waitFor(() => expect(earlier.delivered).toHaveLength(50));
+    await waitFor(() => expect(earlier.delivered).toHaveLength(50));
     expect(payloads(earlier.delivered)).toEqual(payloads(later.delivered));
     expect(payloads(later.delivered).sort()).toEqual(sent.sort());
   });
@@ -177,7 +178,7 @@ describe('clients', () => {
     await replace(earlier, later);
     await earlier.stores.nodeCommands.terminate('a', 'one');
     await later.stores.nodeCommands.terminate('a', 'two');
-    await vi.waitFor(() => expect(earlier.terminated).toEqual(['one', 'two']));
+    await waitFor(() => expect(earlier.terminated).toEqual(['one', 'two']));
     expect(later.terminated).toEqual(['one', 'two']);
   });
 
@@ -189,7 +190,7 @@ describe('clients', () => {
     expect(await later.stores.sessionNodes.holderOf('s')).toBe(holder);
     expect(await later.stores.sessionNodes.claim('s')).toBe(holder);
     later.stores.sessionNodes.send(holder, 'from the second');
-    await vi.waitFor(() => expect(received).toEqual(['from the second']));
+    await waitFor(() => expect(received).toEqual(['from the second']));
     end();
     expect(await later.stores.sessionNodes.holderOf('s')).toBeUndefined();
   });

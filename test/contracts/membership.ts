@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encode, type Member } from '#protocol';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const ROOM: ChannelRef = { app: 'a', channel: 'presence-a' };
 const ORDERS: ChannelRef = { app: 'a', channel: 'orders' };
@@ -27,7 +28,7 @@ export function membershipContract(implementation: Implementation): void {
       node.membership.leave(ref, { subscriptions, member: who });
     const ids = async (ref = ROOM) => (await node.membership.members(ref)).map(({ id }) => id);
     const occupancy = (subscriptions: number, users: number, ref = ROOM) =>
-      vi.waitFor(async () =>
+      waitFor(async () =>
         expect(await node.membership.occupancy(ref)).toMatchObject({ subscriptions, users }),
       );
     const channels = async (app: string, prefix: string) => [
@@ -41,7 +42,7 @@ export function membershipContract(implementation: Implementation): void {
         node.deliveries
           .filter((each) => each.ref.app === ref.app && each.ref.channel === ref.channel)
           .map(({ event }) => event);
-      await vi.waitFor(() => expect(events().at(-1)?.payload).toBe('mark'));
+      await waitFor(() => expect(events().at(-1)?.payload).toBe('mark'));
       return events().slice(0, -1);
     }
 
@@ -84,7 +85,7 @@ export function membershipContract(implementation: Implementation): void {
         await joins(2, member('2'));
         await leaves(1, member('1'));
         await occupancy(1, 1);
-        await vi.waitFor(async () => expect(await ids()).toEqual(['2']));
+        await waitFor(async () => expect(await ids()).toEqual(['2']));
       });
     });
 
@@ -95,10 +96,10 @@ export function membershipContract(implementation: Implementation): void {
         await node.broker.subscribe(ROOM);
         await joins(1, one);
         await joins(2, two, ROOM, '2.2');
-        await vi.waitFor(async () => expect(await node.membership.members(ROOM)).toEqual([one, two]));
+        await waitFor(async () => expect(await node.membership.members(ROOM)).toEqual([one, two]));
         await occupancy(2, 2);
         await leaves(1, one);
-        await vi.waitFor(async () => expect(await node.membership.members(ROOM)).toEqual([two]));
+        await waitFor(async () => expect(await node.membership.members(ROOM)).toEqual([two]));
         const added = (who: Member | undefined) => encode.memberAdded(ROOM.channel, who as Member);
         expect((await memberEvents()).map(({ payload }) => payload)).toEqual([
           added(one),
@@ -111,10 +112,10 @@ export function membershipContract(implementation: Implementation): void {
         const order = ['9', '10', '1', 'b', 'a', '01', '2'];
         await node.broker.subscribe(ROOM);
         for (const [at, id] of order.entries()) await joins(1 + at, member(id));
-        await vi.waitFor(async () => expect(await ids()).toEqual(order));
+        await waitFor(async () => expect(await ids()).toEqual(order));
         await leaves(6, member('1'));
         await joins(7, member('1'));
-        await vi.waitFor(async () => expect(await ids()).toEqual(['9', '10', 'b', 'a', '01', '2', '1']));
+        await waitFor(async () => expect(await ids()).toEqual(['9', '10', 'b', 'a', '01', '2', '1']));
       });
 
       test('4.2 a member keeps the id type and user_info of its first subscription', async () => {
@@ -132,12 +133,12 @@ export function membershipContract(implementation: Implementation): void {
       test('4.2 whatever an id looks like, it is one separate user', async () => {
         await node.broker.subscribe(ROOM);
         for (const [at, id] of HOSTILE_NAMES.entries()) await joins(1 + at, member(id));
-        await vi.waitFor(async () => expect(await ids()).toEqual(HOSTILE_NAMES));
+        await waitFor(async () => expect(await ids()).toEqual(HOSTILE_NAMES));
         await occupancy(HOSTILE_NAMES.length, HOSTILE_NAMES.length);
         await leaves(HOSTILE_NAMES.length - 1, member('__proto__'));
         await leaves(HOSTILE_NAMES.length - 2, member('0'));
         const left = HOSTILE_NAMES.filter((id) => id !== '__proto__' && id !== '0');
-        await vi.waitFor(async () => expect(await ids()).toEqual(left));
+        await waitFor(async () => expect(await ids()).toEqual(left));
       });
 
       test('4.3 a channel without subscribers has no members, also when its name resembles another', async () => {

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const KEEP = { size: 10, ttlSeconds: 60, lastSeconds: 60 };
 const NO_LIMIT = { events: 100, bytes: 1_000_000 };
@@ -21,7 +22,7 @@ export function publishedOnceContract(implementation: Implementation): void {
     const once = (ref: ChannelRef, payload: string, id = 'one', keep: typeof KEEP | undefined = KEEP) =>
       node.broker.publishOnce(ref, { payload }, { id, ttlMs: 60_000 }, keep);
     const payloads = () => node.deliveries.map(({ event }) => event.payload);
-    const arrived = (...expected: string[]) => vi.waitFor(() => expect(payloads()).toEqual(expected));
+    const arrived = (...expected: string[]) => waitFor(() => expect(payloads()).toEqual(expected));
 
     test('8.16 the second time nothing is delivered or kept, also when they come at once', async () => {
       const ref = await subscribed();

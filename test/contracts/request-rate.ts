@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Rate } from '../../src/core/ports/nodes/request-rate.ts';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const SLOW: Rate = { perSecond: 1, burst: 4 };
 
@@ -40,7 +41,7 @@ export function requestRateContract(implementation: Implementation): void {
       await takeAll('a', rate);
       const { waitMs } = await take('a', rate);
       expect(waitMs).toBeLessThanOrEqual(100);
-      await vi.waitFor(async () => expect(await take('a', rate)).toMatchObject({ isTaken: true, waitMs: 0 }));
+      await waitFor(async () => expect(await take('a', rate)).toMatchObject({ isTaken: true, waitMs: 0 }));
     });
 
     test('8.15 apps have buckets of their own, whatever their ids are', async () => {
@@ -50,7 +51,7 @@ export function requestRateContract(implementation: Implementation): void {
     test('8.15 a bucket never holds more than the burst, however long the pause is', async () => {
       await takeAll();
       await implementation.pass(3600);
-      await vi.waitFor(async () => expect((await take()).isTaken).toBe(true), 3000);
+      await waitFor(async () => expect((await take()).isTaken).toBe(true), 3000);
       expect((await takeAll()).length).toBeLessThanOrEqual(4);
     });
 
@@ -59,7 +60,7 @@ export function requestRateContract(implementation: Implementation): void {
       await Promise.all(Array.from({ length: 1000 }, () => take('a', high)));
       const low = { perSecond: 10, burst: 2 };
       expect((await takeAll('a', low)).length).toBeLessThanOrEqual(1);
-      await vi.waitFor(async () => expect((await take('a', low)).isTaken).toBe(true), 3000);
+      await waitFor(async () => expect((await take('a', low)).isTaken).toBe(true), 3000);
     });
   });
 }

@@ -1,5 +1,6 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Client, dataOf, openCore, settled, testApp } from './fakes.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const ping = { event: 'pusher:ping', data: {} };
 const INVALID = { event: 'pusher:error', data: { code: 4200, message: 'Invalid message format' } };
@@ -170,9 +171,9 @@ describe('floods', () => {
     await settled();
     expect(subscribed(client)).toBe(20);
     expect(site.refused()).toEqual({ message_rate: 1 });
-    await vi.waitFor(() => expect(subscribed(client)).toBe(21));
+    await waitFor(() => expect(subscribed(client)).toBe(21));
     for (let at = 0; at < 30; at += 1) client.subscribe(`d${at}`);
-    await vi.waitFor(() => expect(subscribed(client)).toBe(51), { timeout: 5000 });
+    await waitFor(() => expect(subscribed(client)).toBe(51));
     expect(client.eventNames).not.toContain('pusher:error');
     expect(client.socket.closed).toBeUndefined();
   });
@@ -191,7 +192,7 @@ describe('floods', () => {
     const client = await guarded().connect();
     for (let at = 0; at < 40; at += 1) client.send('x');
     const answers = () => client.frames.slice(1).map(dataOf);
-    await vi.waitFor(() => expect(answers()).toHaveLength(40), { timeout: 5000 });
+    await waitFor(() => expect(answers()).toHaveLength(40));
     expect(new Set(answers().map((each) => (each as { code: number }).code))).toEqual(new Set([4200]));
   });
 

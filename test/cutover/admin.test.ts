@@ -1,6 +1,7 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { startFrontDoor, startTestServer, type CutoverStatus, TOKEN } from './servers.ts';
 import { freePort } from '../support/free-port.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const PUT = (body: unknown) => ({
   method: 'PUT',
@@ -153,7 +154,7 @@ describe('the percentage', () => {
 
 test('11.5 the status holds the split, the bridge and the health of both sides', async () => {
   const frontDoor = await startFrontDoor(await startTestServer(), 25);
-  await vi.waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
+  await waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
   expect(await frontDoor.status()).toMatchObject({
     upstream: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/),
     percentage: { percent: 25, lastGood: 0, isShared: true },
@@ -165,7 +166,7 @@ test('11.5 the status holds the split, the bridge and the health of both sides',
 
 test('11.5 the metrics are Prometheus text', async () => {
   const frontDoor = await startFrontDoor(await startTestServer(), 12.5);
-  await vi.waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
+  await waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
   const answer = await frontDoor.admin('/metrics');
   expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
   const lines = (await answer.text()).split('\n');

@@ -1,11 +1,12 @@
 import { stripVTControlCharacters } from 'node:util';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { APP_VARIABLES } from '../support/app.ts';
 import { run } from '../cli/command.ts';
 import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
 import { startFrontDoor, startTestServer, TOKEN } from './servers.ts';
 import { freePort } from '../support/free-port.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const cutover = (frontDoor: { origin: string }, ...args: string[]) =>
   run(['cutover', ...args, '--url', frontDoor.origin, '--token', TOKEN]);
@@ -129,7 +130,7 @@ describe('wavehall cutover compare', () => {
   test('11.16 exits with 0 on go and with 2 on no go', async () => {
     const upstream = await startTestServer();
     const frontDoor = await startFrontDoor(upstream, 50);
-    await vi.waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
+    await waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
     const args = [
       'cutover',
       'compare',

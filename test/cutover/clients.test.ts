@@ -1,5 +1,5 @@
 /** Stock clients and the stock SDK at the front door: a client that changes sides reconnects once. */
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { APP } from '../support/app.ts';
 import { startApplication } from '../clients/application.ts';
 import { EventRecorder } from '../clients/event-recorder.ts';
@@ -8,6 +8,7 @@ import { authFor, subscribeTo, inState, membersOf, optionsFor, Pusher } from '..
 import { startRedis } from '../support/redis.ts';
 import { startFrontDoor, startTestServer } from './servers.ts';
 import { freePort } from '../support/free-port.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 type RunningServer = Awaited<ReturnType<typeof startTestServer>>;
 
@@ -26,7 +27,7 @@ const set = (frontDoor: RunningServer, percent: number, move = true) =>
   frontDoor.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent, move }) });
 
 const bridged = (frontDoor: RunningServer) =>
-  vi.waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
+  waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
 
 describe('pusher-js', () => {
   test('11.18 one client at each server receives each event once, whichever server it was published on', async () => {
@@ -91,13 +92,10 @@ describe('several nodes', () => {
     const [one, two] = [await startFrontDoor(upstream, 0, shared), await startFrontDoor(upstream, 0, shared)];
     await set(one, 33.3, false);
     const percentOf = async (frontDoor: RunningServer) => (await frontDoor.status()).percentage.percent;
-    await vi.waitFor(async () => expect(await percentOf(two)).toBe(33.3), { timeout: 5000 });
+    await waitFor(async () => expect(await percentOf(two)).toBe(33.3));
     const three = await startFrontDoor(upstream, 0, shared);
     expect(await percentOf(three)).toBe(33.3);
     await two.admin('/cutover/rollback', { method: 'POST' });
-    await vi.waitFor(
-      async () => expect(await Promise.all([one, two, three].map(percentOf))).toEqual([0, 0, 0]),
-      { timeout: 5000 },
-    );
+    await waitFor(async () => expect(await Promise.all([one, two, three].map(percentOf))).toEqual([0, 0, 0]));
   });
 });

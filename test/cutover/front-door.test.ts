@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import WebSocket from 'ws';
 import { APP } from '../support/app.ts';
 import { startRedis } from '../support/redis.ts';
@@ -15,6 +15,7 @@ import { publisher } from '../support/wire-http.ts';
 import { signedSide } from '../../src/cutover/split/side-header.ts';
 import { webSocketAccept, startFrontDoor, startTestServer, startTcpServer } from './servers.ts';
 import { freePort } from '../support/free-port.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const PATH = `/app/${APP.key}?protocol=7&client=js&version=8.4.0`;
 const ORIGIN = 'https://example.com';
@@ -262,20 +263,17 @@ describe('proxying a socket', () => {
     const answers: Buffer[] = [];
     browser.on('data', (chunk: Buffer) => answers.push(chunk));
     browser.write(`${HEAD.join('\r\n')}\r\n\r\nEARLY`);
-    await vi.waitFor(() => expect(received()).toContain('\r\n\r\nEARLY'));
+    await waitFor(() => expect(received()).toContain('\r\n\r\nEARLY'));
     const [up, down] = [randomBytes(3_000_000), randomBytes(3_000_000)];
     browser.write(up);
     sockets[0]?.write(down);
     const given = () => Buffer.concat(answers);
-    await vi.waitFor(
-      () => {
-        expect(received().length).toBeGreaterThan(up.length);
-        expect(given().length).toBeGreaterThan(down.length);
-      },
-      { timeout: 10_000 },
-    );
+    await waitFor(() => {
+      expect(received().length).toBeGreaterThan(up.length);
+      expect(given().length).toBeGreaterThan(down.length);
+    });
     const start = Buffer.from(`${ANSWER}\u0081\u0002hi`);
-    await vi.waitFor(() => expect(given().length).toBe(start.length + down.length));
+    await waitFor(() => expect(given().length).toBe(start.length + down.length));
     expect(given().subarray(0, start.length)).toEqual(start);
     expect(given().subarray(start.length).equals(down)).toBe(true);
     expect(Buffer.from(received(), 'latin1').subarray(-up.length).equals(up)).toBe(true);
@@ -309,9 +307,7 @@ describe('proxying a socket', () => {
     const closed = once(upstreamServer.sockets[0]!, 'close');
     upstreamServer.browser.destroy();
     await closed;
-    await vi.waitFor(async () =>
-      expect((await upstreamServer.frontDoor.status()).split.open.upstream).toBe(0),
-    );
+    await waitFor(async () => expect((await upstreamServer.frontDoor.status()).split.open.upstream).toBe(0));
   });
 
   test('11.2 replaces this server’s path prefix with the upstream’s', async () => {
@@ -528,7 +524,7 @@ describe('failover', () => {
     });
     expect(await sideOf(frontDoor, withBucket(1))).toBe('wavehall');
     await redis.kill('SIGKILL');
-    await vi.waitFor(async () => expect((await fetch(`${frontDoor.origin}/ready`)).status).toBe(503), 10_000);
+    await waitFor(async () => expect((await fetch(`${frontDoor.origin}/ready`)).status).toBe(503));
     expect(await sideOf(frontDoor, withBucket(1))).toBe('upstream');
     expect((await frontDoor.status()).split.failovers).toEqual({ wavehall: 0, upstream: 1 });
   });
@@ -563,7 +559,7 @@ test('2.13 a shutdown ends proxied sockets as well', async () => {
   await frontDoor.server.stop();
   expect((await onWavehall.closing()).code).toBe(4200);
   expect((await onUpstream.closing()).code).toBe(1006);
-  await vi.waitFor(() => expect(upstreamServer.server.connections()).toBe(0));
+  await waitFor(() => expect(upstreamServer.server.connections()).toBe(0));
 });
 
 describe('moving', () => {

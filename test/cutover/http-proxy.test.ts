@@ -1,5 +1,5 @@
 /** Proxied HTTP requests, with good and bad answers: no request hangs, and no hop-by-hop or forged header is forwarded. */
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { APP } from '../support/app.ts';
 import { upgradeText } from '../support/wire-tcp.ts';
 import { startFrontDoor } from './servers.ts';
@@ -10,6 +10,7 @@ import {
   sendRaw,
   startRecordingUpstream,
 } from './recording-upstream.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const GET = requestText('GET /pulse', 'Host: localhost', 'Connection: close');
 const answerTo = async (answer: string | ((head: string) => string), text = GET) => {
@@ -81,7 +82,7 @@ describe('an invalid answer', () => {
     await client.answered();
     expect(isOpen).toBe(true);
     client.socket.destroy();
-    await expect.poll(() => isOpen, { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isOpen).toBe(false);
   });
 });
 
@@ -255,7 +256,7 @@ describe('pipelined requests', () => {
     const proxied = requestText('GET /pulse', 'Host: a');
     const own = requestText('GET /live', 'Host: a');
     const client = sendRaw(frontDoor.port, proxied, own, proxied, upgradeText(`/app/${APP.key}?protocol=7`));
-    await vi.waitFor(() => expect(client.text()).toContain(' 101 '), 15_000);
+    await waitFor(() => expect(client.text()).toContain(' 101 '));
     const answers = client.text().match(/HTTP\/1\.1 \d{3}|secret!|"live":true/g);
     expect(answers).toEqual([
       ...['HTTP/1.1 200', 'secret!'],

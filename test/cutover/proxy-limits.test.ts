@@ -1,5 +1,5 @@
 /** Limits on proxied sockets: how much of this server clients occupy while the upstream serves them. */
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { APP, APP_VARIABLES } from '../support/app.ts';
 import { UpstreamSide } from '../../src/cutover/split/upstream-side.ts';
 import { temporaryFile } from '../cli/command.ts';
@@ -10,6 +10,7 @@ import { textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { Wire } from '../support/wire.ts';
 import { startFrontDoor, startTestServer } from './servers.ts';
 import { acceptResponse, SECRET_RESPONSE, sendRaw, startRecordingUpstream } from './recording-upstream.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const PATH = `/app/${APP.key}?protocol=7`;
 const withBucket = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` } });
@@ -22,16 +23,16 @@ describe('proxied sockets count', () => {
     const proxied = [sendRaw(frontDoor.port, upgradeText(PATH)), sendRaw(frontDoor.port, upgradeText(PATH))];
     for (const client of proxied) expect(await client.answered()).toBe(101);
     const third = sendRaw(frontDoor.port, upgradeText(PATH));
-    await vi.waitFor(() => expect(third.text()).toContain('4100'));
+    await waitFor(() => expect(third.text()).toContain('4100'));
     expect((await frontDoor.status()).split.open.upstream).toBe(2);
     const metrics = await (await frontDoor.admin('/metrics')).text();
     expect(metrics).toMatch(/wavehall_refusals_total\{[^}]*reason="server_full"[^}]*\} 1/);
     proxied[0]?.socket.destroy();
-    await vi.waitFor(async () => expect((await frontDoor.status()).split.open.upstream).toBe(1));
-    await vi.waitFor(async () => {
+    await waitFor(async () => expect((await frontDoor.status()).split.open.upstream).toBe(1));
+    await waitFor(async () => {
       const again = sendRaw(frontDoor.port, upgradeText(PATH));
       await again.answered();
-      await vi.waitFor(() => expect(again.text()).toContain('Accept'));
+      await waitFor(() => expect(again.text()).toContain('Accept'));
       expect(again.text()).not.toContain('4100');
     });
   });
@@ -46,7 +47,7 @@ describe('proxied sockets count', () => {
     expect(await proxied.answered()).toBe(101);
     for (const bucket of [1, 9999]) {
       const next = sendRaw(frontDoor.port, upgradeText(PATH, { Cookie: `wavehall_bucket=${bucket}` }));
-      await vi.waitFor(() => expect(next.text()).toContain('4100'));
+      await waitFor(() => expect(next.text()).toContain('4100'));
     }
     await onWavehall.close();
   });
@@ -94,7 +95,7 @@ describe('proxied sockets are connections of the app', () => {
       const wire = await greeted(frontDoor, 9999);
       void wire.close();
     }
-    await vi.waitFor(async () => expect(await connections(frontDoor)).toEqual({ connections: 0 }));
+    await waitFor(async () => expect(await connections(frontDoor)).toEqual({ connections: 0 }));
   });
 
   test('2.7 an upgrade that the upstream refuses or does not answer takes no place', async () => {
@@ -130,7 +131,7 @@ describe('proxied sockets are connections of the app', () => {
       await subscribed(await greeted(frontDoor, bucket));
     for (const frontDoor of [one, two]) {
       expect(await (await connect(frontDoor, 9999)).closing()).toMatchObject({ code: 4004 });
-      await vi.waitFor(async () => expect(await connections(frontDoor)).toEqual({ connections: 3 }), 5000);
+      await waitFor(async () => expect(await connections(frontDoor)).toEqual({ connections: 3 }));
     }
   });
 });
@@ -171,7 +172,7 @@ describe('proxied sockets end', () => {
     expect(client.text()).toContain('last words');
     expect(performance.now() - sinceMs).toBeGreaterThan(900);
     expect(performance.now() - sinceMs).toBeLessThan(4500);
-    await vi.waitFor(async () => expect((await frontDoor.status()).split.open.upstream).toBe(0));
+    await waitFor(async () => expect((await frontDoor.status()).split.open.upstream).toBe(0));
   });
 
   test.each(['browser', 'server'] as const)(
@@ -190,7 +191,7 @@ describe('proxied sockets end', () => {
       const writing = setInterval(() => writer.writableLength < 1_000_000 && writer.write(chunk), 5);
       onTestFinished(() => clearInterval(writing));
       await closed;
-      await vi.waitFor(async () => expect((await frontDoor.status()).split.open.upstream).toBe(0));
+      await waitFor(async () => expect((await frontDoor.status()).split.open.upstream).toBe(0));
       expect(await (await frontDoor.admin('/metrics')).text()).toMatch(/reason="slow_reader"[^}]*\} 1/);
     },
   );
@@ -200,7 +201,7 @@ describe('time limits of the upstream', () => {
   /** Seconds until `answer` is true. */
   const secondsUntil = async (answer: () => boolean): Promise<number> => {
     const sinceMs = performance.now();
-    await vi.waitFor(() => expect(answer()).toBe(true), { timeout: 45_000, interval: 20 });
+    await waitFor(() => expect(answer()).toBe(true), 45_000);
     return (performance.now() - sinceMs) / 1000;
   };
 
@@ -296,11 +297,11 @@ describe('the upstream’s request size', () => {
   test('11.7 is checked at 100 % while a browser is still proxied', async () => {
     const frontDoor = await startFrontDoor(await reverb(), 0);
     const client = sendRaw(frontDoor.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
-    await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
+    await waitFor(() => expect(client.text()).toContain('pusher:pong'));
     await frontDoor.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent: 100 }) });
     expect((await publish(frontDoor, 10_100)).status).toBe(413);
     client.socket.destroy();
-    await vi.waitFor(async () => expect((await publish(frontDoor, 10_100)).status).toBe(200));
+    await waitFor(async () => expect((await publish(frontDoor, 10_100)).status).toBe(200));
   });
 
   test('11.7 is checked at 100 % on every node while any node still proxies a browser', async () => {
@@ -314,15 +315,15 @@ describe('the upstream’s request size', () => {
     const upstream = await reverb();
     const [one, two] = [await startFrontDoor(upstream, 0, shared), await startFrontDoor(upstream, 0, shared)];
     const client = sendRaw(one.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
-    await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
+    await waitFor(() => expect(client.text()).toContain('pusher:pong'));
     await two.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent: 100, move: false }) });
-    await vi.waitFor(async () => expect((await one.status()).percentage.percent).toBe(100), 5000);
+    await waitFor(async () => expect((await one.status()).percentage.percent).toBe(100));
     for (const node of [one, two])
-      await vi.waitFor(async () => expect((await publish(node, 10_100)).status).toBe(413), 5000);
+      await waitFor(async () => expect((await publish(node, 10_100)).status).toBe(413));
     expect((await two.status()).split.open.upstream).toBe(0);
     client.socket.destroy();
     for (const node of [one, two])
-      await vi.waitFor(async () => expect((await publish(node, 10_100)).status).toBe(200), 5000);
+      await waitFor(async () => expect((await publish(node, 10_100)).status).toBe(200));
   });
 
   test('11.7 is the max_request_size of a whole config("reverb")', async () => {
@@ -356,11 +357,11 @@ test('11.2 the socket to the upstream is closed when its browser disconnects bef
   const upstream = await startRecordingUpstream(() => undefined);
   const frontDoor = await startFrontDoor(upstream, 0, { WAVEHALL_MAX_CONNECTIONS: '2' });
   const client = sendRaw(frontDoor.port, upgradeText(PATH));
-  await vi.waitFor(() => expect(upstream.sockets).toHaveLength(1));
+  await waitFor(() => expect(upstream.sockets).toHaveLength(1));
   client.socket.resetAndDestroy();
   await new Promise((resolve) => upstream.sockets[0]!.once('close', resolve));
   const next = sendRaw(frontDoor.port, upgradeText(PATH));
-  await vi.waitFor(() => expect(upstream.sockets).toHaveLength(2));
+  await waitFor(() => expect(upstream.sockets).toHaveLength(2));
   upstream.sockets[1]!.write(acceptResponse(upstream.texts[1]!));
   expect(await next.answered()).toBe(101);
 });

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { onTestFinished, vi } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { webSocketAccept, startTcpServer } from './servers.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** Requests that are not proxied: of the bridge, and the front door's check that the upstream is not itself. */
 const NOT_PROXIED = /client=wavehall-bridge|^GET \/\S*live /;
@@ -67,7 +68,7 @@ export function sendRaw(port: number, ...parts: readonly (string | Buffer)[]) {
     ended,
     status: () => Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0),
     async answered(): Promise<number> {
-      await vi.waitFor(() => {
+      await waitFor(() => {
         if (!text.includes('\r\n\r\n')) throw new Error(`no answer yet: ${text}`);
       }, 15_000);
       return this.status();

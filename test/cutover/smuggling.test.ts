@@ -1,6 +1,6 @@
 /** Requests with which an attacker tries to reach more of the upstream than the WebSocket of an app. */
 import { existsSync, readdirSync } from 'node:fs';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { APP, APP_VARIABLES } from '../support/app.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import { startServer } from '../support/server.ts';
@@ -13,6 +13,7 @@ import {
   sendRaw,
   startRecordingUpstream,
 } from './recording-upstream.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const PATH = `/app/${APP.key}?protocol=7`;
 const HANDSHAKE = [
@@ -119,8 +120,8 @@ describe('only accepted sockets become tunnels', () => {
       );
       await client.answered();
       if (client.status() === 101) {
-        await vi.waitFor(() => expect(client.text()).toContain('connection_established'));
-        await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
+        await waitFor(() => expect(client.text()).toContain('connection_established'));
+        await waitFor(() => expect(client.text()).toContain('pusher:pong'));
       } else await client.ended;
       for (const text of upstream.texts) expect(text.slice(text.indexOf('\r\n\r\n'))).toBe('\r\n\r\n');
       expect(client.text()).not.toContain('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsecret!GET');
@@ -134,7 +135,7 @@ describe('only accepted sockets become tunnels', () => {
     const frontDoor = await startFrontDoor(upstream, 0);
     const client = sendRaw(frontDoor.port, upgradeText(PATH), 'EARLY');
     expect(await client.answered()).toBe(101);
-    await vi.waitFor(() => expect(upstream.received()).toMatch(/\r\n\r\nEARLY$/));
+    await waitFor(() => expect(upstream.received()).toMatch(/\r\n\r\nEARLY$/));
   });
 
   test('11.2 the upstream’s refusal ends the connection, whatever the client sends behind it', async () => {
@@ -155,7 +156,7 @@ describe('only accepted sockets become tunnels', () => {
     const upstream = await startRecordingUpstream();
     const frontDoor = await startFrontDoor(upstream, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'false' });
     const client = sendRaw(frontDoor.port, upgradeText('/app/their-key?protocol=7'));
-    await vi.waitFor(() => expect(client.text()).toContain('4001'));
+    await waitFor(() => expect(client.text()).toContain('4001'));
     expect(upstream.received()).toBe('');
   });
 
@@ -165,7 +166,7 @@ describe('only accepted sockets become tunnels', () => {
       const upstream = await startRecordingUpstream();
       const frontDoor = await startFrontDoor(upstream, 0);
       const client = sendRaw(frontDoor.port, upgradeText(`/app/${key}`));
-      await vi.waitFor(() => expect(client.text()).toContain('4001'));
+      await waitFor(() => expect(client.text()).toContain('4001'));
       expect(upstream.received()).toBe('');
     },
   );
@@ -179,7 +180,7 @@ describe('only accepted sockets become tunnels', () => {
     onTestFinished(() => upstream.close());
     const frontDoor = await startFrontDoor(upstream, 0);
     const client = sendRaw(frontDoor.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
-    await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
+    await waitFor(() => expect(client.text()).toContain('pusher:pong'));
     expect(client.text()).toContain('X-Powered-By: Laravel Reverb');
     client.socket.write(frameBytes({ opcode: OPCODE.close, payload: Buffer.from([3, 232]) }));
     await client.ended;
@@ -372,7 +373,7 @@ describe.runIf(existsSync('/proc/self/fd'))('a refused socket', () => {
       for (const client of clients) client.socket.write('more');
     };
     await refuse();
-    await vi.waitFor(() => expect(openFilesOf(server.pid)).toBeLessThan(before + 5), 12_000);
+    await waitFor(() => expect(openFilesOf(server.pid)).toBeLessThan(before + 5));
     await refuse();
     server.kill('SIGTERM');
     expect(

@@ -57,7 +57,7 @@ withChromium('5.3 the browser chat', () => {
   const messageShown = (page: Page, text: string, mine = false) =>
     page.waitForSelector(`.message${mine ? '.mine' : ':not(.mine)'} .bubble:text-is("${text}")`);
   const expectUsers = (page: Page) =>
-    expect.poll(() => page.locator('[data-person] .name').allTextContents(), { timeout: 10_000 });
+    expect.poll(() => page.locator('[data-person] .name').allTextContents());
 
   /** Starts recording, in the page, every displayed state and whether the text field is enabled. */
   const recordStates = (page: Page) =>

@@ -37,7 +37,7 @@ export interface WireOptions {
 /** Selects the pending frame that `next` takes: by event name, or by a predicate. */
 export type Wanted = string | ((frame: Frame) => boolean);
 
-const LIMIT_MS = 5_000;
+const LIMIT_MS = 15_000;
 
 /** HTTP answer to a WebSocket upgrade that the server refused. */
 export class UpgradeRefused extends Error {

@@ -7,7 +7,7 @@ import type { AddressInfo, Socket as NetSocket } from 'node:net';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/core/client/connection.ts';
 import { Outbound, type OutboundLimits } from '../../src/core/client/outbound.ts';
 import { PeerReader } from '../../src/transports/peer.ts';
@@ -17,9 +17,9 @@ import { testConnection } from '../core/fakes.ts';
 import { frameBytes, OPCODE, upgradeText } from '../support/wire-tcp.ts';
 import { makeCertificate } from './certificate.ts';
 import { sleep } from '../../src/core/util/time.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** Each look lets the client read once more. */
-const OFTEN = { timeout: 20_000, interval: 2 };
 /** More than the kernel takes at once on both sides of a loopback. */
 const LARGE = Buffer.alloc(16_000_000);
 
@@ -62,11 +62,11 @@ async function open(limits: OutboundLimits, isSecure: boolean): Promise<Connecti
   client = isSecure ? connectTls({ port, rejectUnauthorized: false }) : connect(port, '127.0.0.1');
   client.on('error', () => undefined);
   client.write(upgradeText('/app/key'));
-  await vi.waitFor(() => expect(connection).toBeDefined(), 10_000);
+  await waitFor(() => expect(connection).toBeDefined());
   await once(client, 'readable');
   client.read();
   // The answer to the upgrade counts as unsent until the kernel has taken it.
-  await vi.waitFor(() => expect(connection!.socket.bufferedBytes).toBe(0), OFTEN);
+  await waitFor(() => expect(connection!.socket.bufferedBytes).toBe(0));
   return connection as unknown as Connection;
 }
 
@@ -83,7 +83,7 @@ describe.each([
     connection.write(Buffer.alloc(1));
     expect([connection.isSlowReader, connection.socket.readingStopped]).toEqual([true, true]);
     client!.resume();
-    await vi.waitFor(() => expect(connection.isSlowReader).toBe(false), 20_000);
+    await waitFor(() => expect(connection.isSlowReader).toBe(false), 20_000);
     expect(connection.socket.readingStopped).toBe(false);
   }, 60_000);
 
@@ -92,7 +92,7 @@ describe.each([
     connection.write(LARGE);
     const writing = setInterval(() => connection.write(Buffer.alloc(100)), 1);
     client!.resume();
-    await vi.waitFor(() => expect(connection.isSlowReader).toBe(false), 20_000);
+    await waitFor(() => expect(connection.isSlowReader).toBe(false), 20_000);
     clearInterval(writing);
   }, 60_000);
 
@@ -102,10 +102,10 @@ describe.each([
     socket.write(LARGE);
     let before = -Infinity;
     for (let portion = 0; portion < 5; portion += 1) {
-      await vi.waitFor(() => {
+      await waitFor(() => {
         while (client!.read() !== null);
         expect(socket.flushedBytes).toBeGreaterThan(before);
-      }, OFTEN);
+      });
       before = socket.flushedBytes;
       expect(socket.bufferedBytes).toBe(LARGE.length);
     }
@@ -120,10 +120,10 @@ test('2.16 keeps a client with n bytes beyond the largest frame, and disconnects
   expect([connection.socket.bytesBeyondLargestFrame, connection.closing]).toEqual([100_000, false]);
   connection.write(Buffer.alloc(1));
   expect(connection.closing).toBe(true);
-  await vi.waitFor(() => {
+  await waitFor(() => {
     client!.read();
     expect(client!.destroyed || client!.readableEnded).toBe(true);
-  }, OFTEN);
+  });
 }, 60_000);
 
 test('2.16 tracks a large frame that follows another large one', async () => {
@@ -132,11 +132,11 @@ test('2.16 tracks a large frame that follows another large one', async () => {
   connection.write(Buffer.alloc(8_000_000));
   expect(connection.socket.bytesBeyondLargestFrame).toBe(8_000_000);
   let read = 0;
-  await vi.waitFor(() => {
+  await waitFor(() => {
     for (let part = client!.read() as Buffer | null; part !== null; part = client!.read() as Buffer | null)
       read += part.length;
     expect(connection.socket.flushedBytes).toBeGreaterThan(LARGE.length + 1000);
-  }, OFTEN);
+  });
   expect(read).toBeGreaterThan(0);
   expect(connection.socket.bytesBeyondLargestFrame).toBe(0);
 }, 60_000);
@@ -153,7 +153,7 @@ test('2.9 answers only the newest ping of a client that does not read', async ()
     Buffer.concat(parts)
       .toString('latin1')
       .match(/ping-\d+/g) ?? [];
-  await vi.waitFor(() => expect(pongs()).toEqual(['ping-100']), 20_000);
+  await waitFor(() => expect(pongs()).toEqual(['ping-100']), 20_000);
   client!.write(frameBytes({ opcode: OPCODE.ping, payload: 'ping-101' }));
-  await vi.waitFor(() => expect(pongs()).toEqual(['ping-100', 'ping-101']), 10_000);
+  await waitFor(() => expect(pongs()).toEqual(['ping-100', 'ping-101']));
 }, 60_000);

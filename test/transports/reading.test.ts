@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Socket } from '../../src/core/ports/transport.ts';
 import { STOP_READING } from '../../src/core/client/reading.ts';
 import { PeerReader } from '../../src/transports/peer.ts';
 import { WebSocketTransport } from '../../src/transports/websocket.ts';
 import { frameBytes, OPCODE, Tcp, textFrame } from '../support/wire-tcp.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const { queueFull, outboundFull, tooManyMessages } = STOP_READING;
 const MESSAGE_BYTES = 70_000;
@@ -51,7 +52,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   tcp.destroy();
-  await vi.waitFor(() => expect(closed).toHaveLength(1));
+  await waitFor(() => expect(closed).toHaveLength(1));
   http.close();
 });
 
@@ -72,7 +73,7 @@ test('2.12 resumes reading a socket when the last of several reasons is taken ba
   }
   socket.resumeReading(tooManyMessages);
   expect(socket.readingStopped).toBe(false);
-  await vi.waitFor(() => expect(received).toEqual(['waits']));
+  await waitFor(() => expect(received).toEqual(['waits']));
 });
 
 test('2.12 ignores taking back a reason that was not given', async () => {
@@ -83,7 +84,7 @@ test('2.12 ignores taking back a reason that was not given', async () => {
   await roundTrip();
   expect(received).toEqual([]);
   socket.resumeReading(queueFull);
-  await vi.waitFor(() => expect(received).toEqual(['waits']));
+  await waitFor(() => expect(received).toEqual(['waits']));
 });
 
 test('2.12 resumes reading a socket for the answer to its close frame', async () => {
@@ -100,12 +101,12 @@ test('2.11 accepts a message of an allowed size in more than 65,536 chunks', asy
     tcp.write(Buffer.from([byte]));
     await new Promise((resolve) => setImmediate(resolve));
   }
-  await vi.waitFor(() => expect(received).toEqual([text]), 30_000);
+  await waitFor(() => expect(received).toEqual([text]), 30_000);
 }, 120_000);
 
 test('2.11 accepts a message of n bytes, and closes with 1009 at n + 1', async () => {
   tcp.write(textFrame('m'.repeat(MESSAGE_BYTES)));
-  await vi.waitFor(() => expect(received).toHaveLength(1), 10_000);
+  await waitFor(() => expect(received).toHaveLength(1));
   tcp.write(textFrame('m'.repeat(MESSAGE_BYTES + 1)));
   expect(await tcp.closing()).toEqual({ code: 1009, reason: 'Maximum message size exceeded' });
 });
@@ -122,7 +123,7 @@ test('2.11 accepts a message of n frames, and closes with 1008 at n + 1', async 
       ),
     );
   tcp.write(inFrames(FRAGMENTS));
-  await vi.waitFor(() => expect(received).toEqual(['m'.repeat(FRAGMENTS)]), 10_000);
+  await waitFor(() => expect(received).toEqual(['m'.repeat(FRAGMENTS)]));
   tcp.write(inFrames(FRAGMENTS + 1));
   expect((await tcp.closing()).code).toBe(1008);
 });

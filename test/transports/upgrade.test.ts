@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { readConfig } from '../../src/config/index.ts';
 import { type Server, startServer } from '../../src/server/index.ts';
 import { FakeLogger } from '../core/fakes.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const logger = new FakeLogger();
 let server: Server;
@@ -204,12 +205,12 @@ describe('messages', () => {
   });
 
   test('3.11 removes a client that closes from its channels', async () => {
-    await vi.waitFor(() => expect(server.connections()).toBe(0));
+    await waitFor(() => expect(server.connections()).toBe(0));
     const { socket, closed } = await establish();
     expect(server.connections()).toBe(1);
     socket.close(1000);
     expect((await closed).code).toBe(1000);
-    await vi.waitFor(() => expect(server.connections()).toBe(0));
+    await waitFor(() => expect(server.connections()).toBe(0));
     expect(logger.errors).toEqual([]);
   });
 });

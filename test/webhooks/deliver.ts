@@ -1,5 +1,5 @@
 import type { WebhookType } from '#protocol';
-import { onTestFinished, vi } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { App, WebhookEndpoint } from '../../src/core/app.ts';
 import type { WebhookRecord } from '../../src/core/ports/webhooks.ts';
 import type { Resolver } from '../../src/webhooks/http/checked-connector.ts';
@@ -70,7 +70,3 @@ export async function receiverWith(answer?: Answer) {
   onTestFinished(() => receiver.close());
   return receiver;
 }
-
-/** Waits until a condition holds. */
-export const until = (condition: () => void): Promise<void> =>
-  vi.waitFor(condition, { timeout: 10_000, interval: 5 });

@@ -1,14 +1,15 @@
 import Pusher from 'pusher';
 import { expect, test } from 'vitest';
-import { appOf, CREDENTIAL, deliver, endpointOf, receiverWith, record, until } from './deliver.ts';
+import { appOf, CREDENTIAL, deliver, endpointOf, receiverWith, record } from './deliver.ts';
 import { TestOutbox } from './memory-outbox.ts';
 import { eventsIn, status } from './receiver.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 test('9.1 the official library validates what is sent, with its time, its delivery and its attempt', async () => {
   const receiver = await receiverWith();
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('presence-a', 'member_added', { user_id: '7' }), 1_327_078_148_132);
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+  await waitFor(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
   const { headers, body } = receiver.requests[0]!;
   const webhook = new Pusher({ appId: 'app-id', host: 'localhost', ...CREDENTIAL }).webhook({
     headers: headers,
@@ -39,7 +40,7 @@ test('9.1 headers of an endpoint are sent, but replace none that the receiver re
   };
   const { outbox } = deliver([endpointOf('a', receiver.url, { headers })]);
   await outbox.add(record('a'));
-  await until(() => expect(outbox.doneOf('a')).toHaveLength(1));
+  await waitFor(() => expect(outbox.doneOf('a')).toHaveLength(1));
   expect(receiver.requests[0]!.headers).toMatchObject({
     'x-own': 'yes',
     'content-type': 'application/json',
@@ -66,7 +67,7 @@ test('9.6 what was due for an app that is disabled now is delivered', async () =
   await outbox.add(record('a', 'channel_vacated'));
   const app = { ...appOf([endpointOf('a', receiver.url)]), enabled: false };
   deliver([], {}, undefined, { apps: [app], outbox });
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+  await waitFor(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
 });
 
 test('9.1 after a rotation the first credential signs what was due before', async () => {
@@ -76,7 +77,7 @@ test('9.1 after a rotation the first credential signs what was due before', asyn
   const fresh = { key: 'new-key', secret: 'new-secret' };
   const app = { ...appOf([endpointOf('a', receiver.url)]), credentials: [fresh, CREDENTIAL] as const };
   deliver([], {}, undefined, { apps: [app], outbox });
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+  await waitFor(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
   const { headers, body } = receiver.requests[0]!;
   const pusher = (credential: typeof fresh) =>
     new Pusher({ appId: 'app-id', host: 'localhost', ...credential });
@@ -98,7 +99,7 @@ test('9.5 an endpoint gets the events that its types, prefix and suffix select, 
   for (const channel of ['orders-1-eu', 'orders-1', 'x-eu']) await outbox.add(record(channel));
   await outbox.add(record('orders-1-eu', 'channel_vacated'));
   await outbox.add(record('', 'connection_opened', { socket_id: '1.1' }));
-  await until(() => expect(outbox.doneOf('a')).toHaveLength(5));
+  await waitFor(() => expect(outbox.doneOf('a')).toHaveLength(5));
   expect(receiver.requests.flatMap(eventsIn)).toEqual([{ name: 'channel_occupied', channel: 'orders-1-eu' }]);
 });
 
@@ -110,7 +111,7 @@ test('9.3 events without a channel go only to endpoints that want nothing else',
   ]);
   await outbox.add(record('', 'connection_opened', { socket_id: '1.1' }));
   await outbox.add(record('a'));
-  await until(() => expect([outbox.doneOf('all').length, outbox.doneOf('own').length]).toEqual([2, 2]));
+  await waitFor(() => expect([outbox.doneOf('all').length, outbox.doneOf('own').length]).toEqual([2, 2]));
   expect(all.requests.flatMap(eventsIn)).toEqual([{ name: 'channel_occupied', channel: 'a' }]);
   expect(own.requests.flatMap(eventsIn)).toEqual([{ name: 'connection_opened', socket_id: '1.1' }]);
 });
@@ -121,7 +122,7 @@ test('9.6 body, time and signature are the same in every attempt; only the numbe
   );
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('a'));
-  await until(() => expect(outbox.doneOf('a')).toHaveLength(1));
+  await waitFor(() => expect(outbox.doneOf('a')).toHaveLength(1));
   const { requests } = receiver;
   expect(requests.map(({ headers }) => headers['wavehall-attempt'])).toEqual(['1', '2', '3']);
   expect(new Set(requests.map(({ body }) => body)).size).toBe(1);
@@ -136,7 +137,7 @@ test('9.6 an entry of a node that ended continues with its number of attempts', 
   const receiver = await receiverWith();
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('a'), Date.now(), { attempts: 4 });
-  await until(() => expect(receiver.requests[0]?.headers['wavehall-attempt']).toBe('5'));
+  await waitFor(() => expect(receiver.requests[0]?.headers['wavehall-attempt']).toBe('5'));
 });
 
 test('9.6 each channel keeps its order while its endpoint fails, and other channels and endpoints go on', async () => {
@@ -157,7 +158,9 @@ test('9.6 each channel keeps its order while its endpoint fails, and other chann
   for (let at = 0; at < 20; at += 1)
     for (const channel of ['a', 'b', 'c'])
       await outbox.add(record(channel, 'subscription_count', { subscription_count: at }));
-  await until(() => expect([outbox.doneOf('shaky').length, outbox.doneOf('well').length]).toEqual([60, 60]));
+  await waitFor(() =>
+    expect([outbox.doneOf('shaky').length, outbox.doneOf('well').length]).toEqual([60, 60]),
+  );
   for (const { requests } of [shaky, well])
     for (const channel of ['a', 'b', 'c']) {
       const counts = requests
@@ -174,7 +177,7 @@ test('9.9 at most 16 requests of an endpoint are in flight', async () => {
   const receiver = await receiverWith(() => {});
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   for (let at = 0; at < 17; at += 1) await outbox.add(record(`c-${at}`));
-  await until(() => expect(receiver.requests).toHaveLength(16));
+  await waitFor(() => expect(receiver.requests).toHaveLength(16));
   expect(receiver.connections).toBe(16);
 });
 
@@ -182,7 +185,7 @@ test('9.9 at most 1000 entries of an endpoint are taken', async () => {
   const receiver = await receiverWith(() => {});
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   for (let at = 0; at < 1001; at += 1) await outbox.add(record(`c-${at}`));
-  await until(() => expect(outbox.takenOf('a')).toBe(1000));
+  await waitFor(() => expect(outbox.takenOf('a')).toBe(1000));
   expect((await outbox.waiting('a')).entries).toBe(1001);
 });
 
@@ -190,7 +193,7 @@ test('9.6 connections are reused', async () => {
   const receiver = await receiverWith();
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   for (let at = 0; at < 50; at += 1) await outbox.add(record('a'));
-  await until(() => expect(outbox.doneOf('a')).toHaveLength(50));
+  await waitFor(() => expect(outbox.doneOf('a')).toHaveLength(50));
   expect(receiver.connections).toBeLessThanOrEqual(2);
 });
 
@@ -202,9 +205,9 @@ test('9.6 what the outbox was not told is reported when it is back', async () =>
     response.writeHead(200).end();
   };
   await outbox.add(record('a'));
-  await until(() => expect(receiver.requests).toHaveLength(1));
+  await waitFor(() => expect(receiver.requests).toHaveLength(1));
   outbox.isAway = false;
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+  await waitFor(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
   expect(receiver.requests).toHaveLength(1);
 });
 
@@ -215,7 +218,7 @@ test('9.9 a batch has at most so many events, in order, and is retried with the 
   const batching = { maxEvents: 100, maxDelayMs: 1000, maxBytes: 1_000_000 };
   const { outbox } = deliver([endpointOf('a', receiver.url)], { batching, maxInFlight: 1 });
   for (let at = 0; at < 101; at += 1) await outbox.add(record(`c-${at}`));
-  await until(() => expect(outbox.doneOf('a')).toHaveLength(101));
+  await waitFor(() => expect(outbox.doneOf('a')).toHaveLength(101));
   const { requests } = receiver;
   expect(requests[0]!.body).toBe(requests.find(({ headers }) => headers['wavehall-attempt'] === '2')!.body);
   const delivered = requests
@@ -233,11 +236,11 @@ test('9.9 a batch is sent after its delay, and holds no more than its bytes', as
   const begun = Date.now();
   await outbox.add(record('a'));
   await outbox.add(record('b'));
-  await until(() => expect(outbox.doneOf('a')).toHaveLength(2));
+  await waitFor(() => expect(outbox.doneOf('a')).toHaveLength(2));
   expect(Date.now() - begun).toBeGreaterThanOrEqual(45);
   expect(receiver.requests.map((each) => eventsIn(each).length)).toEqual([2]);
   for (const channel of ['c', 'd', 'e']) await outbox.add(record(channel));
-  await until(() => expect(outbox.doneOf('a')).toHaveLength(5));
+  await waitFor(() => expect(outbox.doneOf('a')).toHaveLength(5));
   expect(
     receiver.requests
       .map((each) => eventsIn(each).length)
@@ -263,7 +266,7 @@ test('9.6 close leaves in the outbox what is not delivered, within its time', as
   const { webhooks, outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('a'));
   await outbox.add(record('a'));
-  await until(() => expect(receiver.requests).toHaveLength(1));
+  await waitFor(() => expect(receiver.requests).toHaveLength(1));
   await webhooks.close();
   expect((await outbox.waiting('a')).entries).toBe(2);
   expect([outbox.doneOf('a'), outbox.dead, outbox.failures]).toEqual([[], [], []]);
@@ -275,7 +278,7 @@ test('9.6 metrics and status show each endpoint', async () => {
   );
   const { webhooks, outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('a'));
-  await until(() => expect(outbox.doneOf('a')).toHaveLength(1));
+  await waitFor(() => expect(outbox.doneOf('a')).toHaveLength(1));
   expect(await webhooks.status.read()).toMatchObject({
     dropped: 0,
     endpoints: [

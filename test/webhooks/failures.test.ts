@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import { resultOf, retryAfterMsOf } from '../../src/webhooks/http/answer.ts';
-import { deliver, endpointOf, receiverWith, record, until } from './deliver.ts';
+import { deliver, endpointOf, receiverWith, record } from './deliver.ts';
 import { status } from './receiver.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 test.each([400, 401, 403, 404, 410, 422])('9.6 %i is given up at once', async (code) => {
   const receiver = await receiverWith(status(code));
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('a'));
-  await until(() =>
+  await waitFor(() =>
     expect(outbox.dead).toMatchObject([{ id: 'id-1', endpoint: 'a', reason: `HTTP ${code}` }]),
   );
   expect(receiver.requests).toHaveLength(1);
@@ -19,7 +20,7 @@ test.each([301, 408, 409, 425, 429, 500, 503])('9.6 %i is retried', async (code)
   );
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('a'));
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+  await waitFor(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
   expect(receiver.requests).toHaveLength(2);
 });
 
@@ -27,7 +28,7 @@ test('9.6 an event is given up after its attempts', async () => {
   const receiver = await receiverWith(status(500));
   const { outbox } = deliver([endpointOf('a', receiver.url)], { maxAttempts: 3 });
   await outbox.add(record('a'));
-  await until(() => expect(outbox.dead).toHaveLength(1));
+  await waitFor(() => expect(outbox.dead).toHaveLength(1));
   expect(receiver.requests).toHaveLength(3);
 });
 
@@ -39,7 +40,7 @@ test('9.6 an event is given up at its age, and the next of its channel follows',
   const begun = Date.now();
   await outbox.add(record('a'));
   await outbox.add(record('a', 'channel_vacated'));
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-2']));
+  await waitFor(() => expect(outbox.doneOf('a')).toEqual(['id-2']));
   expect(outbox.dead).toHaveLength(1);
   expect(Date.now() - begun).toBeGreaterThanOrEqual(200);
 });
@@ -48,7 +49,7 @@ test('9.6 an old event that was never tried gets an attempt', async () => {
   const receiver = await receiverWith();
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('a'), 1000);
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+  await waitFor(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
 });
 
 test('9.6 Retry-After holds the endpoint', async () => {
@@ -57,10 +58,10 @@ test('9.6 Retry-After holds the endpoint', async () => {
   );
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('a'));
-  await until(() => expect(receiver.requests).toHaveLength(1));
-  await until(() => expect(outbox.failures).toHaveLength(1));
+  await waitFor(() => expect(receiver.requests).toHaveLength(1));
+  await waitFor(() => expect(outbox.failures).toHaveLength(1));
   await outbox.add(record('b'));
-  await until(() => expect(outbox.doneOf('a')).toHaveLength(2));
+  await waitFor(() => expect(outbox.doneOf('a')).toHaveLength(2));
   expect(receiver.requests[1]!.atMs - receiver.requests[0]!.atMs).toBeGreaterThanOrEqual(990);
 });
 
@@ -85,14 +86,14 @@ test('9.6 an endpoint that fails is left alone but for one probe at a time, with
     maxInFlight: 1,
   });
   for (let at = 0; at < 20; at += 1) await outbox.add(record(`c-${at}`));
-  await until(() => expect(lines).toHaveLength(1));
+  await waitFor(() => expect(lines).toHaveLength(1));
   const opened = receiver.requests.length;
-  await until(() => expect(receiver.requests.length).toBeGreaterThanOrEqual(opened + 2));
+  await waitFor(() => expect(receiver.requests.length).toBeGreaterThanOrEqual(opened + 2));
   expect(opened).toBe(5);
   const probes = receiver.requests.slice(4).map(({ atMs }) => atMs);
   for (const [at, atMs] of probes.slice(1).entries()) expect(atMs - probes[at]!).toBeGreaterThanOrEqual(90);
   receiver.answer = status(200);
-  await until(() => expect(outbox.doneOf('shop')).toHaveLength(20));
+  await waitFor(() => expect(outbox.doneOf('shop')).toHaveLength(20));
   expect(lines).toEqual([
     expect.stringMatching(/^Webhook endpoint shop fails/),
     expect.stringMatching(/^Webhook endpoint shop delivers again/),
@@ -108,7 +109,7 @@ test('9.6 what becomes too old while its endpoint fails goes to the dead letters
   });
   for (let at = 0; at < 40; at += 1) await outbox.add(record('a'));
   for (let at = 0; at < 10; at += 1) await outbox.add(record(`b-${at}`));
-  await until(() => expect(outbox.dead).toHaveLength(50));
+  await waitFor(() => expect(outbox.dead).toHaveLength(50));
   expect(receiver.requests.length).toBeLessThan(40);
 });
 
@@ -122,7 +123,7 @@ test('9.6 no line, dead letter or status contains a secret', async () => {
     { maxAttempts: 6, attemptsToOpen: 2, probeEveryMs: 20 },
   );
   await outbox.add(record('a'));
-  await until(() => expect(outbox.dead).toHaveLength(1));
+  await waitFor(() => expect(outbox.dead).toHaveLength(1));
   const shown = JSON.stringify([lines, outbox.dead, await webhooks.status.read(), await webhooks.test('b')]);
   expect(shown).toContain('ECONNREFUSED');
   expect(shown).not.toMatch(/s3cret|app-secret/);

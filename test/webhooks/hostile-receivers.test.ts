@@ -1,9 +1,10 @@
 /** Receivers that answer too much, too slowly, wrongly or not at all. Each is retried and does no harm. */
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { deliver, endpointOf, receiverWith, record, until } from './deliver.ts';
+import { deliver, endpointOf, receiverWith, record } from './deliver.ts';
 import { startRawReceiver } from './raw-receiver.ts';
 import type { Answer } from './receiver.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const HOSTILE: readonly (readonly [title: string, answer: Answer])[] = [
   ['never answers', () => {}],
@@ -32,7 +33,7 @@ test.each(HOSTILE)('9.6 a receiver that %s is retried, and does no harm', async 
   );
   const { outbox } = deliver([endpointOf('a', receiver.url)], { timeoutMs: 200 });
   await outbox.add(record('a'));
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+  await waitFor(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
   expect(receiver.requests).toHaveLength(2);
 });
 
@@ -53,7 +54,7 @@ test('9.9 of an answer of 1 GB 64 kB are read, and its connection ends', async (
   });
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('a'));
-  await until(() => expect([outbox.doneOf('a').length, isClosed]).toEqual([1, true]));
+  await waitFor(() => expect([outbox.doneOf('a').length, isClosed]).toEqual([1, true]));
   expect(written).toBeLessThan(64 * 2 ** 20);
 });
 
@@ -115,10 +116,10 @@ test.each(RAW)('9.6 a receiver that %s is retried, with a reason', async (_, fir
   const { url, sockets } = await startRawReceiver(first);
   const { outbox, webhooks } = deliver([endpointOf('a', url)], { timeoutMs: 300 });
   await outbox.add(record('a'));
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+  await waitFor(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
   const report = (await webhooks.list())[0]!;
   expect(report).toMatchObject({ failed: 1, sent: 1, lastReason: expect.stringMatching(reason) });
-  await until(() => expect(sockets[0]!.destroyed).toBe(true));
+  await waitFor(() => expect(sockets[0]!.destroyed).toBe(true));
 });
 
 test.each([
@@ -140,7 +141,7 @@ test('9.6 an answer that comes before the body was read counts', async () => {
   const { outbox, webhooks } = deliver([endpointOf('a', url)]);
   const data = 'x'.repeat(8 * 2 ** 20);
   await outbox.add(record('private-a', 'client_event', { event: 'client-a', data, socket_id: '1.1' }));
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+  await waitFor(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
   expect(await webhooks.list()).toMatchObject([{ sent: 1 }]);
   expect(sockets.length).toBeLessThanOrEqual(2);
 });
@@ -156,7 +157,7 @@ test.each([
   });
   const { webhooks } = deliver([endpointOf('a', receiver.url)], { timeoutMs: 300 });
   expect(await webhooks.test('a')).toMatchObject(result);
-  await until(() => expect(isClosed).toBe(true));
+  await waitFor(() => expect(isClosed).toBe(true));
 });
 
 test('9.9 after an answer of 64 kB its connection is used again', async () => {

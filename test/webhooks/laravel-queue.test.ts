@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { queueAddressOf } from '../../src/webhooks/index.ts';
 import { freePort } from '../support/free-port.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { deliver, endpointOf, record, until } from './deliver.ts';
+import { deliver, endpointOf, record } from './deliver.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const eventTypes = ['channel_occupied', 'channel_vacated'] as const;
 
@@ -25,7 +26,7 @@ test('9.8 a job is pushed as Laravel pushes it, and a worker that waits is woken
     endpointOf('q', `${server.url}/3/queue:hooks?prefix=shop_database_`, { eventTypes }),
   ]);
   await outbox.add(record('a'), 1_327_078_148_132);
-  await until(() => expect(outbox.doneOf('q')).toEqual(['id-1']));
+  await waitFor(() => expect(outbox.doneOf('q')).toEqual(['id-1']));
   expect((await client.keys('*')).toSorted()).toEqual([
     'shop_database_queues:hooks',
     'shop_database_queues:hooks:notify',
@@ -62,9 +63,9 @@ test('9.8 while Redis is away the events wait, and arrive in their order when it
   expect(await webhooks.test('q')).toEqual({ isDelivered: true });
   await server.kill();
   for (const type of ['channel_occupied', 'channel_vacated'] as const) await outbox.add(record('a', type));
-  await until(() => expect(outbox.failures.length).toBeGreaterThan(0));
+  await waitFor(() => expect(outbox.failures.length).toBeGreaterThan(0));
   await server.restart();
-  await until(() => expect(outbox.doneOf('q')).toEqual(['id-1', 'id-2']));
+  await waitFor(() => expect(outbox.doneOf('q')).toEqual(['id-1', 'id-2']));
   const jobs = await client.lrange('queues:back', '0', '-1');
   expect(jobs.map((job) => JSON.parse(job).data.events[0].name)).toEqual([
     'channel_occupied',

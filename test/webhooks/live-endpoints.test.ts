@@ -4,7 +4,8 @@ import { LiveApps } from '../../src/apps/sql/live-apps.ts';
 import { liveWebhookWishes } from '../../src/core/webhooks/wishes.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
 import { status } from './receiver.ts';
-import { appOf, deliver, endpointOf, receiverWith, record, until } from './deliver.ts';
+import { appOf, deliver, endpointOf, receiverWith, record } from './deliver.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const SETTINGS = { smoothingMs: 0, maxWaiting: 100, maxDead: 10, deadTtlMs: 60_000 };
 
@@ -25,7 +26,7 @@ test('2.18 an endpoint that is new gets the events from then on', async () => {
   await outbox.add(record('before'));
   live.replace([appOf([endpointOf('one', receiver.url)])]);
   await outbox.add(record('after'));
-  await until(() => expect(receiver.requests).toHaveLength(1));
+  await waitFor(() => expect(receiver.requests).toHaveLength(1));
   expect(receiver.requests[0]?.body).toContain('"after"');
   expect((await webhooks.list()).map(({ endpoint }) => endpoint)).toEqual(['one']);
 });
@@ -34,19 +35,19 @@ test('2.18 an endpoint that moves gets the next events at its new address, signe
   const [first, second] = [await receiverWith(), await receiverWith()];
   const { live, outbox } = deliverLive([appOf([endpointOf('one', first.url)])]);
   await outbox.add(record('a'));
-  await until(() => expect(first.requests).toHaveLength(1));
+  await waitFor(() => expect(first.requests).toHaveLength(1));
   const next = {
     ...appOf([endpointOf('one', second.url)]),
     credentials: [{ key: 'new', secret: 's' }],
   } as App;
   live.replace([next]);
   await outbox.add(record('b'));
-  await until(() => expect(second.requests).toHaveLength(1));
+  await waitFor(() => expect(second.requests).toHaveLength(1));
   expect(second.requests[0]?.headers['x-pusher-key']).toBe('new');
   // The endpoint is the same, and only the pair is another.
   live.replace([{ ...next, credentials: [{ key: 'newer', secret: 's' }] }]);
   await outbox.add(record('c'));
-  await until(() => expect(second.requests).toHaveLength(2));
+  await waitFor(() => expect(second.requests).toHaveLength(2));
   expect(second.requests[1]?.headers['x-pusher-key']).toBe('newer');
   expect(first.requests).toHaveLength(1);
 });
@@ -56,11 +57,11 @@ test('2.18 what waits for an endpoint that is gone is dropped, and others lose n
   const both = [endpointOf('one', broken.url), endpointOf('two', well.url)];
   const { live, outbox } = deliverLive([appOf(both)]);
   await outbox.add(record('a'));
-  await until(() => expect(well.requests).toHaveLength(1));
+  await waitFor(() => expect(well.requests).toHaveLength(1));
   expect((await outbox.waiting('one')).entries).toBe(1);
   live.replace([appOf([both[1]!])]);
   await outbox.add(record('b'));
-  await until(() => expect(well.requests).toHaveLength(2));
+  await waitFor(() => expect(well.requests).toHaveLength(2));
   expect(await outbox.waiting('one')).toEqual({ entries: 0, oldestMs: 0 });
-  await until(() => expect(outbox.save().events).toEqual([]));
+  await waitFor(() => expect(outbox.save().events).toEqual([]));
 });

@@ -7,8 +7,9 @@ import { APP, APP_VARIABLES } from '../support/app.ts';
 import { startServer } from '../support/server.ts';
 import { openClient } from './client.ts';
 import { printedAfter } from './printed.ts';
-import { deliver, endpointOf, receiverWith, record, until } from './deliver.ts';
+import { deliver, endpointOf, receiverWith, record } from './deliver.ts';
 import { eventsIn } from './receiver.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const TEST_MS = 40_000;
@@ -21,7 +22,7 @@ test('9.1 the library accepts each delivery, with its events and its time', asyn
   const { outbox } = deliver([endpointOf('a', receiver.url, { eventTypes })]);
   await outbox.add(record('日本/<é>'), 1_700_000_000_123);
   await outbox.add(record('日本/<é>', 'channel_vacated'), 1_700_000_003_456);
-  await until(() => expect(receiver.requests).toHaveLength(2));
+  await waitFor(() => expect(receiver.requests).toHaveLength(2));
   for (const { headers, body } of receiver.requests) {
     const webhook = sdk(APP.key, APP.secret).webhook({ headers, rawBody: body });
     expect(webhook.isContentTypeValid()).toBe(true);
@@ -41,7 +42,7 @@ test('9.1 the library refuses another secret and another body, and takes a furth
   const receiver = await receiverWith();
   const { outbox } = deliver([endpointOf('a', receiver.url, { eventTypes: ['channel_occupied'] })]);
   await outbox.add(record('a'));
-  await until(() => expect(receiver.requests).toHaveLength(1));
+  await waitFor(() => expect(receiver.requests).toHaveLength(1));
   const { headers, body } = receiver.requests[0]!;
   const isValid = (of: PusherSdk, rawBody = body, extra?: { key: string; secret: string }) =>
     of.webhook({ headers, rawBody }).isValid(extra);
@@ -67,7 +68,7 @@ async function startPrinted() {
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  await until(() => expect(output).toMatch(/port \d+/));
+  await waitFor(() => expect(output).toMatch(/port \d+/));
   return { port: Number(/port (\d+)/.exec(output)?.[1]), output: () => output };
 }
 
@@ -82,7 +83,7 @@ test('9.1 the printed receiver for Node reads webhooks of the server', { timeout
   onTestFinished(() => server.close());
   const client = await openClient(server);
   await client.subscribe('presence-room', '7');
-  await until(() => expect(receiver.output()).toContain('channel_occupied on presence-room'));
-  await until(() => expect(receiver.output()).toContain('member_added on presence-room'));
+  await waitFor(() => expect(receiver.output()).toContain('channel_occupied on presence-room'));
+  await waitFor(() => expect(receiver.output()).toContain('member_added on presence-room'));
   expect((await fetch(url, { method: 'POST', body: '{"time_ms":1,"events":[]}' })).status).toBe(401);
 });

@@ -128,7 +128,7 @@ describe('processes', () => {
     expect((await post(node!, body, 'away')).status).toBe(503);
     node!.proxy.heal();
     await node!.ready();
-    await expect.poll(async () => (await post(node!, body, 'away')).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await post(node!, body, 'away')).status).toBe(200);
     expect((await post(cluster.node(0), body, 'away')).status).toBe(200);
     expect(await published('away')).toEqual(['1']);
   });

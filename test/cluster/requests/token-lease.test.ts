@@ -69,6 +69,6 @@ describe('the tokens that a node holds', () => {
     await take(100);
     expect(wanted.length - asked).toBeLessThanOrEqual(1);
     answer = (grant) => Promise.resolve(grant);
-    await expect.poll(() => take(600), { timeout: 10_000 }).toBe(600);
+    await expect.poll(() => take(600)).toBe(600);
   });
 });

@@ -79,7 +79,7 @@ test('13.4 a tab that is back after an outage waits for what other nodes could n
   await expect.poll(() => reads).toBe(1);
   first.tabs.tick();
   const client = await returning;
-  await expect.poll(() => numbersOf(client.frames), { timeout: 10_000 }).toContain(2);
+  await expect.poll(() => numbersOf(client.frames)).toContain(2);
 });
 
 test('13.2 a tab that began anew because the store was away continues there at its next return', async () => {

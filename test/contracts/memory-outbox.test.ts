@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { MemoryOutbox, type SavedOutbox } from '../../src/stores/memory/outbox/outbox.ts';
 import { brief, takeAll, wishesOf } from './outbox.ts';
 
@@ -35,3 +35,18 @@ test('9.5 an endpoint that is gone gets nothing of what waited', async () => {
   await after.done('two', [entry!.id]);
   expect(after.save().events).toEqual([]);
 });
+
+test.each([1, 2, 3, 4, 5])(
+  '9.6 what ends together is told in its order, when the clock goes on before it is read the %d. time',
+  async (step) => {
+    let reads = 0;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => ((reads += 1) < step ? 1000 : 1001));
+    onTestFinished(() => void clock.mockRestore());
+    const outbox = new MemoryOutbox(wishesOf({ smoothingMs: 30 }));
+    onTestFinished(() => outbox.stop());
+    outbox.transitions.removed(ROOM, 'ann');
+    outbox.transitions.vacated(ROOM);
+    const events = await takeAll(outbox, 'one', 2);
+    expect(events.map(brief)).toEqual(['member_removed room ann', 'channel_vacated room']);
+  },
+);

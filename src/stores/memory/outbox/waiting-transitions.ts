@@ -60,7 +60,7 @@ export class WaitingTransitions {
       this.#takeBack(ref, 'counted', '');
       this.#tell(ref, 'counted', String(subscriptions));
     } else if (!this.#waiting.has(keyOf(ref, 'counted', '')))
-      this.#wait({ ref, kind: 'counted', value: '', dueMs: Date.now() + COUNT_PAUSE_MS });
+      this.#wait(ref, 'counted', '', COUNT_PAUSE_MS);
   }
 
   /** Tells the numbers that wait now. */
@@ -90,14 +90,14 @@ export class WaitingTransitions {
   }
 
   #end(ref: ChannelRef, kind: TransitionKind, value: string): void {
-    this.#wait({ ref, kind, value, dueMs: Date.now() + this.#wishes.smoothingMs });
+    this.#wait(ref, kind, value, this.#wishes.smoothingMs);
   }
 
-  /** Node runs timers of equal length in the order in which they were set. */
-  #wait(transition: WaitingTransition): void {
-    const { ref, kind, value, dueMs } = transition;
+  /** Node runs timers of equal length in the order in which they were set: the length is never what a clock says is left. */
+  #wait(ref: ChannelRef, kind: TransitionKind, value: string, delayMs: number): void {
     this.#takeBack(ref, kind, value);
-    const timer = setTimeout(() => this.#onDue(transition), Math.max(0, dueMs - Date.now()));
+    const transition = { ref, kind, value, dueMs: Date.now() + delayMs };
+    const timer = setTimeout(() => this.#onDue(transition), delayMs);
     timer.unref();
     this.#waiting.set(keyOf(ref, kind, value), { transition, timer });
     if (this.#waiting.size > this.#wishes.maxWaiting) this.#dropOldest();

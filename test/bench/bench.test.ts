@@ -150,7 +150,9 @@ it('3.13 worker threads generate the load when there is no compiler', async () =
       expect(rows.map(({ server }) => server)).toContain('Wavehall');
       expect(rows.filter(({ value }) => value === undefined || !Number.isFinite(value))).toEqual([]);
     }
-    expect(withoutCompiler.bench.leftOut).toEqual([floors]);
+    // A round that a busy machine has spoiled is left out, too.
+    const others = withoutCompiler.bench.leftOut.filter(({ what }) => !what.startsWith('a round of'));
+    expect(others).toEqual([floors]);
   } finally {
     await withoutCompiler.close();
   }

@@ -140,6 +140,9 @@ describe('one node', () => {
       await sdk.trigger('a', 'n', { n: 1 });
       await expect.poll(() => client.numbers.get('a')).toEqual([1]);
       client.pusher.unsubscribe('a');
+      const isLeft = async () =>
+        JSON.stringify(await (await sdk.get({ path: '/channels' })).json()) === '{"channels":{}}';
+      await expect.poll(isLeft).toBe(true);
       await sdk.trigger('a', 'n', { n: 2 });
       const again = client.pusher.subscribe('a');
       const heard: number[] = [];

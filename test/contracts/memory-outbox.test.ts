@@ -41,7 +41,7 @@ test.each([1, 2, 3, 4, 5])(
   async (step) => {
     let reads = 0;
     const clock = vi.spyOn(Date, 'now').mockImplementation(() => ((reads += 1) < step ? 1000 : 1001));
-    onTestFinished(() => void clock.mockRestore());
+    onTestFinished(() => clock.mockRestore());
     const outbox = new MemoryOutbox(wishesOf({ smoothingMs: 30 }));
     onTestFinished(() => outbox.stop());
     outbox.transitions.removed(ROOM, 'ann');

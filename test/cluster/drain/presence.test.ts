@@ -129,6 +129,7 @@ test('2.13 a second signal ends the wait at once: those who are not back have le
   const [watcher] = (await joinAll(other, ['watcher'])) as [Wire];
   const wires = await joinAll(stopped, ['back', 'gone']);
   await eventually(() => newsOf(watcher).length === 2, 'both have joined', LONG_MS);
+  await eventually(() => webhooksOf(endpoint).length === 3, 'webhooks of that', LONG_MS);
   await watcher.settle();
   stopped.kill();
   await Promise.all(wires.map((wire) => wire.closing(LONG_MS)));

@@ -59,8 +59,7 @@ export class WaitingTransitions {
     if (subscriptions <= MOST_COUNTED_AT_ONCE) {
       this.#takeBack(ref, 'counted', '');
       this.#tell(ref, 'counted', String(subscriptions));
-    } else if (!this.#waiting.has(keyOf(ref, 'counted', '')))
-      this.#wait(ref, 'counted', '', COUNT_PAUSE_MS);
+    } else if (!this.#waiting.has(keyOf(ref, 'counted', ''))) this.#wait(ref, 'counted', '', COUNT_PAUSE_MS);
   }
 
   /** Tells the numbers that wait now. */

@@ -37,7 +37,11 @@ export function Status({ status }: { readonly status: ServerStatus }) {
         <Tile name="Memory" value={bytesOf(sum('memoryBytes'))} />
         <Tile
           name="Running for"
-          value={durationOf(Math.min(...all.map(({ uptimeSeconds }) => Number(uptimeSeconds))))}
+          value={
+            all.length === 0
+              ? '–'
+              : durationOf(Math.min(...all.map(({ uptimeSeconds }) => Number(uptimeSeconds))))
+          }
         />
         <Tile name="Version" value={`${String(node['version'])} on ${String(node['host'])}`} />
         {cutover !== undefined && <Tile name="Cutover" value={cutover} />}

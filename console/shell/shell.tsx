@@ -1,5 +1,5 @@
 import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useErrorBoundary } from 'preact/hooks';
 import { logOut, type Mode } from '../api.ts';
 import { Channels } from '../inspect/channels.tsx';
 import { ConnectionView } from '../inspect/connection-view.tsx';
@@ -69,10 +69,24 @@ export function Shell({ mode, onLogOut }: ShellProps) {
       </header>
       <main id="view" tabIndex={-1}>
         <ModeContext.Provider value={mode}>
-          <view.View onLoggedOut={onLogOut} />
+          <Guarded key={view.path} View={view.View} onLoggedOut={onLogOut} />
         </ModeContext.Provider>
       </main>
     </div>
+  );
+}
+
+/** A view; one that an answer of the server has broken says so, and the others go on. */
+function Guarded({ View, onLoggedOut }: ViewProps & Pick<View, 'View'>) {
+  const [error, again] = useErrorBoundary((error) => reportError(error)) as [unknown, () => void];
+  if (error === undefined) return <View onLoggedOut={onLoggedOut} />;
+  return (
+    <p role="alert" class="problem">
+      The answer of the server cannot be shown. It may be of another version.{' '}
+      <button type="button" onClick={again}>
+        Try again
+      </button>
+    </p>
   );
 }
 

@@ -150,4 +150,30 @@ withChromium('the console while its questions wait', () => {
     await answers.release();
     expect(problems).toEqual([]);
   });
+
+  test.each([
+    ['a part of its text', '{"node":{"apps"', 'The answer of the server was cut off.'],
+    ['another form', '{"workers":7}', 'The answer of the server cannot be shown.'],
+  ])(
+    '17.1 an answer with %s is a problem of its view alone, until the next one',
+    async (_, body, problem) => {
+      const { page, loggedIn } = await opened();
+      await loggedIn();
+      await page.getByRole('region', { name: 'State' }).waitFor();
+      let isWhole = false;
+      await page.route('**/admin/status', (route) =>
+        isWhole ? route.continue() : route.fulfill({ status: 200, contentType: 'application/json', body }),
+      );
+      await page.getByRole('alert').filter({ hasText: problem }).waitFor();
+      await openView(page, 'Users');
+      await openView(page, 'Overview');
+      await page.getByRole('alert').filter({ hasText: problem }).waitFor();
+      isWhole = true;
+      // A view that only has no answer asks again by itself.
+      const again = page.getByRole('button', { name: 'Try again' });
+      if ((await again.count()) > 0) await again.click();
+      await page.getByRole('region', { name: 'State' }).waitFor();
+      await page.getByRole('alert').filter({ hasText: problem }).waitFor({ state: 'detached' });
+    },
+  );
 });

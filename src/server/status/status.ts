@@ -57,7 +57,8 @@ export function statusReader(
     const all = (await workers.requestAll(STATUS_REQUEST)) as Sections[];
     const { pid } = process;
     const isOwn = ({ node }: Sections): boolean => (node as { pid?: unknown } | undefined)?.pid === pid;
-    return { ...all.find(isOwn), workers: all, workersWanted: workers.count };
+    // A worker that is being replaced is not one of them any more.
+    return { ...(all.find(isOwn) ?? (await own())), workers: all, workersWanted: workers.count };
   };
 }
 

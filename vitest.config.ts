@@ -33,8 +33,8 @@ export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/summary.ts'],
-    // Most tests wait for processes of their own: two cores are not busy with two files at a time.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Most tests wait for processes of their own: two cores are not busy with three files at a time.
+    maxWorkers: Math.max(4, availableParallelism() - 1),
     coverage: { include: ['protocol/**/*.ts', 'src/**/*.ts'] },
     projects: [
       {

@@ -69,7 +69,7 @@ export function Shell({ mode, onLogOut }: ShellProps) {
       </header>
       <main id="view" tabIndex={-1}>
         <ModeContext.Provider value={mode}>
-          <Guarded key={view.path} View={view.View} onLoggedOut={onLogOut} />
+          <Guarded key={view.path} view={view} onLoggedOut={onLogOut} />
         </ModeContext.Provider>
       </main>
     </div>
@@ -77,16 +77,21 @@ export function Shell({ mode, onLogOut }: ShellProps) {
 }
 
 /** A view; one that an answer of the server has broken says so, and the others go on. */
-function Guarded({ View, onLoggedOut }: ViewProps & Pick<View, 'View'>) {
+function Guarded({ view: { title, View }, onLoggedOut }: ViewProps & { readonly view: View }) {
   const [error, again] = useErrorBoundary((error) => reportError(error)) as [unknown, () => void];
   if (error === undefined) return <View onLoggedOut={onLoggedOut} />;
   return (
-    <p role="alert" class="problem">
-      The answer of the server cannot be shown. It may be of another version.{' '}
-      <button type="button" onClick={again}>
-        Try again
-      </button>
-    </p>
+    <>
+      <h1>{title}</h1>
+      <p role="alert" class="problem">
+        The answer of the server cannot be shown. It may be of another version.
+      </p>
+      <p class="bar">
+        <button type="button" onClick={again}>
+          Try again
+        </button>
+      </p>
+    </>
   );
 }
 

@@ -3,6 +3,7 @@ import { read } from '../api.ts';
 import { momentOf, timeOf } from '../format.ts';
 import { type Action, Actions } from '../inspect/actions.tsx';
 import { usePoll } from '../shell/use-poll.ts';
+import { ReadOnly } from '../shell/table.tsx';
 import type { ViewProps } from '../shell/view-props.ts';
 
 const POLL_MS = 3000;
@@ -29,6 +30,7 @@ export function AuthView({ onLoggedOut }: ViewProps) {
   return (
     <>
       <h1>Auth decisions</h1>
+      <ReadOnly />
       <p role="alert" class="problem">
         {problem}
       </p>

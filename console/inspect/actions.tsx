@@ -50,9 +50,6 @@ export function Actions({
               {each.label}
             </button>
           ))}
-          {mode === 'read' && actions.length > 0 && (
-            <span class="hint">The console is read-only: WAVEHALL_CONSOLE=read.</span>
-          )}
         </p>
       ) : (
         <p class="bar" role="group" aria-label={asked.label}>

@@ -1,11 +1,13 @@
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { pathOf } from '../api.ts';
 import { bytesOf, durationOf, plural } from '../format.ts';
 import { Masked } from '../live/masked.tsx';
 import { channelLink, linkTo, userLink, useParams } from '../shell/route.ts';
+import { Table } from '../shell/table.tsx';
 import { type ChannelAnswer, type KeptEvent, useAnswer } from './answers.ts';
 import { NameSearch } from './name-search.tsx';
-import { Connections, Missing, Table } from './parts.tsx';
+import { Connections, Missing } from './parts.tsx';
 
 const POLL_MS = 5000;
 /** Members of one page, as the server sends them. */
@@ -127,43 +129,38 @@ function History({ answer: { events = [], cached }, data, setData }: HistoryProp
       </label>
       {cached !== undefined && (
         <Table
-          caption={`Cached event, which new subscribers get for ${durationOf(cached.ttlSeconds)} from now on`}
-          columns={['Event', 'Size', 'Data']}
-        >
-          <EventRow kept={cached} />
-        </Table>
+          label={`Cached event, which new subscribers get for ${durationOf(cached.ttlSeconds)} from now on`}
+          hasCaption
+          head={['Event', 'Size', 'Data']}
+          rows={[cellsOf(cached)]}
+        />
       )}
       {events.length === 0 ? (
         <p class="hint">The history of this channel keeps no event.</p>
       ) : (
-        <Table caption="Events that are kept, the newest first" columns={['Offset', 'Event', 'Size', 'Data']}>
-          {events.map((kept) => (
-            <EventRow key={kept.offset} kept={kept} isNumbered />
-          ))}
-        </Table>
+        <Table
+          label="Events that are kept, the newest first"
+          hasCaption
+          head={['Offset', 'Event', 'Size', 'Data']}
+          rows={events.map((kept) => [kept.offset, ...cellsOf(kept)])}
+          keys={events.map(({ offset }) => offset)}
+        />
       )}
     </section>
   );
 }
 
-function EventRow({ kept, isNumbered }: { readonly kept: KeptEvent; readonly isNumbered?: boolean }) {
-  const { offset, event, bytes, except, data } = kept;
-  return (
-    <tr>
-      {isNumbered === true && <td>{offset}</td>}
-      <td class="text">
-        <bdi>{event}</bdi>
-        {except !== undefined && (
-          <span class="hint">
-            {' '}
-            without <bdi>{except}</bdi>
-          </span>
-        )}
-      </td>
-      <td>{bytesOf(bytes)}</td>
-      <td class="text">
-        {data === undefined ? <i>masked</i> : <Masked text={data} label="Show the data" />}
-      </td>
-    </tr>
-  );
-}
+/** Name, size and data of an event. */
+const cellsOf = ({ event, bytes, except, data }: KeptEvent): readonly ComponentChildren[] => [
+  <>
+    <bdi>{event}</bdi>
+    {except !== undefined && (
+      <span class="hint">
+        {' '}
+        without <bdi>{except}</bdi>
+      </span>
+    )}
+  </>,
+  bytesOf(bytes),
+  data === undefined ? <i>masked</i> : <Masked text={data} label="Show the data" />,
+];

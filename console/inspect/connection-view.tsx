@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { pathOf } from '../api.ts';
 import { bytesOf, durationOf, momentOf, numberOf, plural } from '../format.ts';
 import { channelLink, userLink, useParams } from '../shell/route.ts';
+import { ReadOnly } from '../shell/table.tsx';
 import { Actions } from './actions.tsx';
 import {
   type ClosedConnection,
@@ -29,6 +30,7 @@ export function ConnectionView({ onLoggedOut }: { readonly onLoggedOut: () => vo
   return (
     <>
       <h1>Connection</h1>
+      <ReadOnly />
       <form class="filters" role="search" onSubmit={look}>
         <AppField
           app={app}

@@ -1,7 +1,7 @@
-import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { momentOf, plural, timeOf } from '../format.ts';
 import { connectionLink, userLink } from '../shell/route.ts';
+import { Table } from '../shell/table.tsx';
 import { useAppIds } from '../shell/use-app-ids.ts';
 import type { Frame, Having, ProcessName, Silent } from './answers.ts';
 
@@ -95,79 +95,44 @@ export function Connections({
       </ul>
       {connections.length > 0 && (
         <Table
-          caption={connections.length < total ? `${connections.length} of them` : 'All of them'}
-          columns={['Socket', 'Address', 'Transport', 'User', 'Channels', 'Since', 'Process']}
-        >
-          {connections.map((each) => (
-            <tr key={each.socket}>
-              <td>
-                <a href={connectionLink(app, each.socket)}>{each.socket}</a>
-              </td>
-              <td class="text">
-                <bdi>{each.address}</bdi>
-              </td>
-              <td>{each.transport}</td>
-              <td class="text">
-                {each.user !== undefined && (
-                  <a href={userLink(app, each.user)}>
-                    <bdi>{each.user}</bdi>
-                  </a>
-                )}
-              </td>
-              <td>{each.channels}</td>
-              <td>{momentOf(each.openedAtMs)}</td>
-              <td class="text">
-                <Place process={each} />
-              </td>
-            </tr>
-          ))}
-        </Table>
+          label={connections.length < total ? `${connections.length} of them` : 'All of them'}
+          hasCaption
+          head={['Socket', 'Address', 'Transport', 'User', 'Channels', 'Since', 'Process']}
+          rows={connections.map((each) => [
+            <a key="socket" href={connectionLink(app, each.socket)}>
+              {each.socket}
+            </a>,
+            ...[each.address, each.transport],
+            each.user !== undefined && (
+              <a href={userLink(app, each.user)}>
+                <bdi>{each.user}</bdi>
+              </a>
+            ),
+            ...[each.channels, momentOf(each.openedAtMs)],
+            <Place key="process" process={each} />,
+          ])}
+        />
       )}
     </section>
-  );
-}
-
-/** A table that scrolls sideways where the page is narrow. */
-export function Table({
-  caption,
-  columns,
-  children,
-}: {
-  readonly caption: string;
-  readonly columns: readonly string[];
-  readonly children: ComponentChildren;
-}) {
-  return (
-    <div class="scroll" role="region" aria-label={caption} tabIndex={0}>
-      <table>
-        <caption>{caption}</caption>
-        <thead>
-          <tr>
-            {columns.map((each) => (
-              <th key={each} scope="col">
-                {each}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>{children}</tbody>
-      </table>
-    </div>
   );
 }
 
 /** The last frames of a connection, the newest first. */
 export function Frames({ frames }: { readonly frames: readonly Frame[] }) {
   return (
-    <Table caption="Last frames, the newest first" columns={['Time', 'Direction', 'Event', 'Bytes']}>
-      {frames.toReversed().map(({ atMs, direction, event, bytes }, at) => (
-        <tr key={frames.length - at}>
-          <td>{timeOf(atMs)}</td>
-          <td>{direction === 'in' ? 'from the client' : 'to the client'}</td>
-          <td class="text">{event === '' ? <i>no event</i> : <bdi>{event}</bdi>}</td>
-          <td>{bytes}</td>
-        </tr>
-      ))}
-    </Table>
+    <Table
+      label="Last frames, the newest first"
+      hasCaption
+      head={['Time', 'Direction', 'Event', 'Bytes']}
+      rows={frames
+        .toReversed()
+        .map(({ atMs, direction, event, bytes }) => [
+          timeOf(atMs),
+          direction === 'in' ? 'from the client' : 'to the client',
+          event === '' ? <i key="none">no event</i> : event,
+          bytes,
+        ])}
+      none="No frame yet."
+    />
   );
 }

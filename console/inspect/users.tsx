@@ -1,5 +1,6 @@
 import { pathOf } from '../api.ts';
 import { linkTo, userLink, useParams } from '../shell/route.ts';
+import { ReadOnly } from '../shell/table.tsx';
 import { Actions } from './actions.tsx';
 import { useAnswer, type UserAnswer } from './answers.ts';
 import { NameSearch } from './name-search.tsx';
@@ -42,6 +43,7 @@ function User({ app, id, onLoggedOut }: UserProps) {
       <h1>
         User <bdi>{id}</bdi>
       </h1>
+      <ReadOnly />
       <p role="alert" class="problem">
         {problem}
       </p>

@@ -4,18 +4,23 @@ import { ModeContext } from './mode.ts';
 
 interface TableProps {
   readonly label: string;
+  /** True: the label is shown above the table. */
+  readonly hasCaption?: boolean;
   readonly head: readonly string[];
   readonly rows: readonly (readonly ComponentChildren[])[];
+  /** Keys of the rows, where cells remember something; without them the rows are counted. */
+  readonly keys?: readonly (string | number | undefined)[];
   /** Stands in place of an empty table. */
-  readonly none: string;
+  readonly none?: string;
 }
 
 /** A table that scrolls by itself where the page is narrow. Texts of others keep their direction to themselves. */
-export function Table({ label, head, rows, none }: TableProps) {
+export function Table({ label, hasCaption = false, head, rows, keys = [], none = '' }: TableProps) {
   if (rows.length === 0) return <p class="hint">{none}</p>;
   return (
     <div class="table" role="region" aria-label={label} tabIndex={0}>
       <table>
+        {hasCaption && <caption>{label}</caption>}
         <thead>
           <tr>
             {head.map((name) => (
@@ -27,7 +32,7 @@ export function Table({ label, head, rows, none }: TableProps) {
         </thead>
         <tbody>
           {rows.map((cells, row) => (
-            <tr key={row}>
+            <tr key={keys[row] ?? row}>
               {cells.map((cell, column) => (
                 <td key={column}>{typeof cell === 'string' ? <bdi>{cell}</bdi> : cell}</td>
               ))}

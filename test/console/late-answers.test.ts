@@ -1,8 +1,9 @@
 /** The page in Chromium while the server answers its questions late or not at all. */
 import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { LONG_MS, operated, startOperated } from '../cli/operated-server.ts';
+import { LONG_MS, operated } from '../cli/operated-server.ts';
 import { launchChromium, withChromium } from '../support/browser.ts';
+import { startServer, type TestServer } from '../support/server.ts';
 import { eventually } from '../support/wire.ts';
 import { logInByKeyboard, openConsole, openView } from './browser-page.ts';
 import { clientOn } from './two-nodes.ts';
@@ -47,22 +48,28 @@ async function refuse(page: Page, pattern: string): Promise<() => void> {
 
 withChromium('the console while its questions wait', () => {
   let browser: Browser;
-  beforeAll(async () => void (browser = await launchChromium()));
-  afterAll(() => browser.close());
+  let server: TestServer;
+  beforeAll(async () => {
+    browser = await launchChromium();
+    server = await startServer(operated());
+  });
+  afterAll(async () => {
+    await browser.close();
+    await server.close();
+  });
 
   const opened = async () => {
-    const server = await startOperated(operated());
     const { context, page, problems } = await openConsole(browser, server);
     onTestFinished(() => context.close());
     const loggedIn = async (): Promise<void> => {
       await logInByKeyboard(page);
       await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
     };
-    return { server, page, problems, loggedIn };
+    return { page, problems, loggedIn };
   };
 
   test('17.7 a search that is typed before the apps are known is made when they are', async () => {
-    const { server, page, problems, loggedIn } = await opened();
+    const { page, problems, loggedIn } = await opened();
     await clientOn(server, ['orders', 'others']);
     await loggedIn();
     const apps = await HeldQuestions.on(page, '**/admin/apps');
@@ -77,7 +84,7 @@ withChromium('the console while its questions wait', () => {
   });
 
   test('17.8 a socket id that is given before the apps are known is looked for when they are', async () => {
-    const { server, page, problems, loggedIn } = await opened();
+    const { page, problems, loggedIn } = await opened();
     const { socketId } = await clientOn(server, []);
     await loggedIn();
     const apps = await HeldQuestions.on(page, '**/admin/apps');

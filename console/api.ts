@@ -16,9 +16,6 @@ export class Failure extends Error {
   }
 }
 
-/** Stands for what is not JSON: only a part of it, or an error of a proxy. */
-const CUT_OFF = Symbol('cut off');
-
 async function ask(method: string, path: string, body?: object, signal?: AbortSignal): Promise<unknown> {
   const headers = { 'x-wavehall-console': ADMIN, ...(body && { 'content-type': 'application/json' }) };
   const answer = await fetch(ADMIN + path, {
@@ -28,8 +25,9 @@ async function ask(method: string, path: string, body?: object, signal?: AbortSi
   }).catch(() => {
     throw new Failure(0, 'The server does not answer.');
   });
-  const json: unknown = answer.status === 204 ? undefined : await answer.json().catch(() => CUT_OFF);
-  if (answer.ok && json === CUT_OFF) throw new Failure(0, 'The answer of the server was cut off.');
+  if (answer.status === 204) return undefined;
+  const json: unknown = await answer.json().catch(() => undefined);
+  if (answer.ok && json === undefined) throw new Failure(0, 'The answer of the server was cut off.');
   if (answer.ok) return json;
   const { error } = (json ?? {}) as { error?: unknown };
   throw new Failure(

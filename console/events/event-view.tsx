@@ -1,5 +1,6 @@
 import { useContext, useState } from 'preact/hooks';
 import { act } from '../api.ts';
+import { AppSelect } from '../shell/app-select.tsx';
 import { ReadOnly } from '../shell/table.tsx';
 import { useAction } from '../shell/use-action.ts';
 import { useAppIds } from '../shell/use-app-ids.ts';
@@ -81,19 +82,7 @@ interface FieldsProps {
 function Fields({ draft, apps, onChange }: FieldsProps) {
   return (
     <div class="fields">
-      <label>
-        App
-        <select
-          value={draft.app}
-          onChange={({ currentTarget }) => onChange({ ...draft, app: currentTarget.value })}
-        >
-          {apps.map((id) => (
-            <option key={id} value={id}>
-              {id}
-            </option>
-          ))}
-        </select>
-      </label>
+      <AppSelect app={draft.app} ids={apps} onChange={(app) => onChange({ ...draft, app })} />
       <Text
         label="Channels"
         hint="orders, private-chat.1"

@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { momentOf, plural, timeOf } from '../format.ts';
 import { connectionLink, userLink } from '../shell/route.ts';
+import { AppSelect } from '../shell/app-select.tsx';
 import { Table } from '../shell/table.tsx';
 import { useAppIds } from '../shell/use-app-ids.ts';
 import type { Frame, Having, ProcessName, Silent } from './answers.ts';
@@ -47,19 +48,9 @@ export function AppField({
   useEffect(() => {
     if (app === undefined && first !== undefined) onChange(first, true);
   }, [app, first]);
-  const shown = app === undefined || ids.includes(app) ? ids : [app, ...ids];
   return (
     <>
-      <label>
-        App
-        <select value={app ?? ''} onChange={({ currentTarget }) => onChange(currentTarget.value, false)}>
-          {shown.map((id) => (
-            <option key={id} value={id}>
-              {id}
-            </option>
-          ))}
-        </select>
-      </label>
+      <AppSelect app={app ?? ''} ids={ids} onChange={(chosen) => onChange(chosen, false)} />
       {app === undefined && (
         <span role="alert" class="problem">
           {problem}

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { AppSelect } from '../shell/app-select.tsx';
 import { useAppIds } from '../shell/use-app-ids.ts';
 import { KINDS } from './lines.ts';
 import type { LiveFilter } from './live-socket.ts';
@@ -26,6 +27,7 @@ interface FilterProps {
 
 /** Filters of the live view. The server applies all but the kinds and the search. */
 export function FilterBar({ filter, onChange, onLoggedOut }: FilterProps) {
+  const { value: ids = [] } = useAppIds(onLoggedOut);
   const toggle = (kind: string): void => {
     const kinds = new Set(filter.kinds);
     if (!kinds.delete(kind)) kinds.add(kind);
@@ -33,11 +35,7 @@ export function FilterBar({ filter, onChange, onLoggedOut }: FilterProps) {
   };
   return (
     <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
-      <AppChoice
-        app={filter.app}
-        onChange={(app) => onChange({ ...filter, app })}
-        onLoggedOut={onLoggedOut}
-      />
+      <AppSelect app={filter.app} ids={ids} hasAll onChange={(app) => onChange({ ...filter, app })} />
       <Name
         label="Channel"
         hint="orders or orders.*"
@@ -105,29 +103,6 @@ function Name({ label, hint, value, onChange }: NameProps) {
         value={text}
         onInput={({ currentTarget }) => setText(currentTarget.value)}
       />
-    </label>
-  );
-}
-
-interface AppChoiceProps {
-  readonly app: string;
-  readonly onChange: (app: string) => void;
-  readonly onLoggedOut: () => void;
-}
-
-function AppChoice({ app, onChange, onLoggedOut }: AppChoiceProps) {
-  const { value: ids = [] } = useAppIds(onLoggedOut);
-  return (
-    <label>
-      App
-      <select value={app} onChange={({ currentTarget }) => onChange(currentTarget.value)}>
-        <option value="">all apps</option>
-        {ids.map((id) => (
-          <option key={id} value={id}>
-            {id}
-          </option>
-        ))}
-      </select>
     </label>
   );
 }

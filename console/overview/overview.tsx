@@ -4,6 +4,7 @@ import { Chart } from './chart.tsx';
 import { type History, historyReader, perSecond } from './history.ts';
 import { NodeField, type Nodes, nodesReader, NodeTable } from './nodes.tsx';
 import { readStatus, Status } from './status.tsx';
+import { AppSelect } from '../shell/app-select.tsx';
 import { type Polled, usePoll } from '../shell/use-poll.ts';
 
 const POLL_MS = 5000;
@@ -47,26 +48,15 @@ interface TrafficProps {
 }
 
 function Traffic({ history: { value, problem }, nodes, choice, setChoice }: TrafficProps) {
-  const { app } = choice;
-  const apps = value?.apps ?? [];
-  const shown = app === '' || apps.includes(app) ? apps : [app, ...apps];
   return (
     <section aria-label="Traffic">
       <div class="bar">
-        <label>
-          App{' '}
-          <select
-            value={choice.app}
-            onChange={({ currentTarget }) => setChoice({ ...choice, app: currentTarget.value })}
-          >
-            <option value="">all apps</option>
-            {shown.map((id) => (
-              <option key={id} value={id}>
-                {id}
-              </option>
-            ))}
-          </select>
-        </label>
+        <AppSelect
+          app={choice.app}
+          ids={value?.apps ?? []}
+          hasAll
+          onChange={(app) => setChoice({ ...choice, app })}
+        />
         <NodeField
           nodes={nodes?.nodes ?? []}
           node={choice.node}

@@ -76,7 +76,7 @@ export function Shell({ mode, onLogOut }: ShellProps) {
   );
 }
 
-/** A view; one that an answer of the server has broken says so, and the others go on. */
+/** Shows a view, or says that it cannot: an answer of another form than expected ends no other view. */
 function Guarded({ view: { title, View }, onLoggedOut }: ViewProps & { readonly view: View }) {
   const [error, again] = useErrorBoundary((error) => reportError(error)) as [unknown, () => void];
   if (error === undefined) return <View onLoggedOut={onLoggedOut} />;

@@ -8,7 +8,7 @@ interface TableProps {
   readonly hasCaption?: boolean;
   readonly head: readonly string[];
   readonly rows: readonly (readonly ComponentChildren[])[];
-  /** Keys of the rows, where cells remember something; without them the rows are counted. */
+  /** Keys of the rows, needed where a cell has a state of its own. Default: their numbers. */
   readonly keys?: readonly (string | number | undefined)[];
   /** Stands in place of an empty table. */
   readonly none?: string;

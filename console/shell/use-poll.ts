@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Failure } from '../api.ts';
 
+const RETRY_MS = 3000;
+
 export interface Polled<T> {
   readonly value: T | undefined;
   /** Why the last question had no answer; `undefined`: it had one. */
@@ -50,4 +52,10 @@ export function usePoll<T>(
     };
   }, [ask, everyMs, onLoggedOut]);
   return polled;
+}
+
+/** Makes a hook for what does not change: it is asked for until there is an answer. */
+export function askedUntilKnown<T>(ask: () => Promise<T>): (onLoggedOut: () => void) => Polled<T> {
+  const askOnce = async (known: T | undefined): Promise<T> => known ?? ask();
+  return (onLoggedOut) => usePoll(askOnce, RETRY_MS, onLoggedOut);
 }

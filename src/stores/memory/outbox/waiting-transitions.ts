@@ -92,7 +92,7 @@ export class WaitingTransitions {
     this.#wait(ref, kind, value, this.#wishes.smoothingMs);
   }
 
-  /** Node runs timers of equal length in the order in which they were set: the length is never what a clock says is left. */
+  /** Node runs timers of equal length in the order in which they were set, so `delayMs` is not computed from a clock. */
   #wait(ref: ChannelRef, kind: TransitionKind, value: string, delayMs: number): void {
     this.#takeBack(ref, kind, value);
     const transition = { ref, kind, value, dueMs: Date.now() + delayMs };

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { LIMIT_MS } from './test/support/limit.ts';
 
 /** Judges a measured ratio: nothing else may run beside it. */
 const MEASURING = 'test/bench/gate.test.ts';
@@ -23,8 +24,7 @@ const sources = {
 const limits = {
   testTimeout: 20_000,
   hookTimeout: 60_000,
-  // Time that a busy machine may need for what takes no time on an idle one.
-  expect: { poll: { timeout: 15_000 } },
+  expect: { poll: { timeout: LIMIT_MS } },
   // Many tests are of real processes that share a machine with others; a further try is named at the end of the run.
   retry: process.env.CI === undefined ? 0 : 2,
 };

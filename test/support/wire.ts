@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
 import { FallbackSocket, type FallbackTransport } from './fallback-socket.ts';
+import { LIMIT_MS } from './limit.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
 /** One protocol message, decoded and otherwise unchanged. */
@@ -36,8 +37,6 @@ export interface WireOptions {
 
 /** Selects the pending frame that `next` takes: by event name, or by a predicate. */
 export type Wanted = string | ((frame: Frame) => boolean);
-
-const LIMIT_MS = 15_000;
 
 /** HTTP answer to a WebSocket upgrade that the server refused. */
 export class UpgradeRefused extends Error {

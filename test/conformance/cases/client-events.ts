@@ -314,13 +314,17 @@ const rules: Case[] = [
     needs: needs.fewClientEvents,
     async run(tools) {
       const { channel, a, b } = await pair(tools);
-      // More than a slow client needs seconds for: the bucket fills meanwhile.
+      // More than a slow client sends in a second: the bucket fills meanwhile.
+      const beganMs = performance.now();
       for (let n = 0; n < 20; n += 1) tools.clientEvent(a, channel, { n });
       const refused = await a.settle();
       for (const frame of refused) tools.error(frame, 4301);
       const delivered = await b.settle();
-      same([refused.length > 0, delivered.length >= 3], [true, true], 'events refused and delivered');
+      same(refused.length > 0, true, 'some are refused');
       same(refused.length + delivered.length, 20, 'events in all');
+      const most = 3 + Math.floor((3 * (performance.now() - beganMs)) / 1000);
+      const { length } = delivered;
+      same(length >= 3 && length <= most, true, `${length} events delivered, of 3 to ${most}`);
     },
   },
   {
